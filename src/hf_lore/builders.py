@@ -1,0 +1,230 @@
+"""Datasets builders and the column schemas of what is published.
+
+`LoreCompo` is a `datasets.GeneratorBasedBuilder` to import and call; nothing here is a loading
+script, which `datasets` 4 and later refuse. What users download is plain Parquet with the features
+declared here.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import datasets
+from datasets import Features, List, Value
+
+from .compo import PairBy, build_composites, merge_algebra
+from .errors import ConfigError
+from .questions import AnswerType, Composite, CompositeKind, Question, compose
+from .sources import ColumnNames, LoadedQuestions, load_questions
+
+__all__ = [
+    "LORE_COMPO_FEATURES",
+    "LoreCompo",
+    "LoreCompoConfig",
+    "composite_to_row",
+    "composites_from_rows",
+]
+
+_ANSWERS = {"answer": List(Value("string")), "answer_types": List(Value("string"))}
+
+LORE_COMPO_FEATURES = Features(
+    {
+        "id": Value("string"),
+        "kind": Value("string"),
+        "parts": List(
+            {
+                "id": Value("string"),
+                "domain": Value("string"),
+                "subject": Value("string"),
+                "problem": Value("string"),
+                **_ANSWERS,
+                "level": Value("string"),
+                "n_steps": Value("int32"),
+                "reference_ops": Value("int64"),
+            }
+        ),
+        "composed": {"id": Value("string"), "problem": Value("string"), **_ANSWERS},
+        "seed": Value("int64"),
+    }
+)
+
+
+def composite_to_row(composite: Composite) -> dict[str, Any]:
+    """A composite as a row of `LORE_COMPO_FEATURES`."""
+    return {
+        "id": composite.id,
+        "kind": composite.kind,
+        "parts": [
+            {
+                **_question_to_cell(part),
+                "domain": part.domain,
+                "subject": part.subject,
+                "level": part.level,
+                "n_steps": part.n_steps,
+                "reference_ops": part.reference_ops,
+            }
+            for part in composite.parts
+        ],
+        "composed": _question_to_cell(composite.composed),
+        "seed": composite.seed,
+    }
+
+
+def composites_from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[Composite]:
+    """Composites from rows of `LORE_COMPO_FEATURES`, for instance a loaded `datasets.Dataset`.
+
+    Raises:
+        ConfigError: a missing column, or a row whose id is not the hash of its content.
+    """
+    for number, row in enumerate(rows, 1):
+        try:
+            parts = tuple(_question_from_cell(part) for part in row["parts"])
+            composite = Composite(
+                parts=parts,
+                composed=_composed_from_cell(row["composed"], parts),
+                kind=cast("CompositeKind", row["kind"]),
+                seed=row["seed"],
+            )
+            stated = row["id"]
+        except (KeyError, TypeError) as error:
+            raise ConfigError(
+                f"row {number} is not a lore-compo row ({type(error).__name__}: {error}); fix: "
+                "build the dataset with `hf-lore build compo`"
+            ) from None
+        if composite.id != stated:
+            raise ConfigError(
+                f"row {number} has id {stated} but its content hashes to {composite.id}, so it was "
+                "edited after it was built; fix: build it again with `hf-lore build compo`"
+            )
+        yield composite
+
+
+def _question_to_cell(question: Question) -> dict[str, Any]:
+    return {
+        "id": question.id,
+        "problem": question.prompt,
+        "answer": list(question.gold),
+        "answer_types": list(question.answer_types),
+    }
+
+
+def _question_from_cell(cell: Mapping[str, Any]) -> Question:
+    return Question(
+        prompt=cell["problem"],
+        gold=tuple(cell["answer"]),
+        answer_types=tuple(cast("AnswerType", t) for t in cell["answer_types"]),
+        domain=cell["domain"],
+        subject=cell["subject"],
+        level=cell["level"],
+        n_steps=cell["n_steps"],
+        reference_ops=cell["reference_ops"],
+    )
+
+
+def _composed_from_cell(cell: Mapping[str, Any], parts: tuple[Question, ...]) -> Question:
+    # What adds up over the parts is not stored twice; compose() knows how to add it.
+    sums = compose(parts)
+    return Question(
+        prompt=cell["problem"],
+        gold=tuple(cell["answer"]),
+        answer_types=tuple(cast("AnswerType", t) for t in cell["answer_types"]),
+        domain=sums.domain,
+        subject=sums.subject,
+        n_steps=sums.n_steps,
+        reference_ops=sums.reference_ops,
+    )
+
+
+@dataclass
+class LoreCompoConfig(datasets.BuilderConfig):
+    """What a LORE-Compo dataset is made of; every field enters the cache's key.
+
+    Args:
+        source (`str`, defaults to "HuggingFaceH4/MATH-500"): Hub id or local file.
+        split (`str`, *optional*): the Hub dataset's split.
+        seed (`int`, defaults to 0): seed of the pairing.
+        limit (`int`, *optional*): how many composites.
+        num_parts (`int`, defaults to 2): parts a composite.
+        pair_by (`str`, defaults to "subject"): "subject" or "lexical".
+        merge_algebra (`bool`, defaults to False): treat Prealgebra, Algebra and Intermediate
+            Algebra as one subject.
+        problem_column, answer_column, subject_column: see `hf_lore.sources.ColumnNames`.
+        domain (`str`, defaults to "math") and answer_type (`str`, defaults to "math").
+        drop_bad_rows (`bool`, defaults to False): see `hf_lore.sources.load_questions`.
+    """
+
+    source: str = "HuggingFaceH4/MATH-500"
+    split: str | None = None
+    seed: int = 0
+    limit: int | None = None
+    num_parts: int = 2
+    pair_by: PairBy = "subject"
+    merge_algebra: bool = False
+    problem_column: str | None = None
+    answer_column: str | None = None
+    subject_column: str | None = "subject"
+    domain: str = "math"
+    answer_type: AnswerType = "math"
+    drop_bad_rows: bool = False
+    # A local file's content, so that an edited file is not served from the cache of the old one.
+    source_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        path = Path(self.source)
+        if path.is_file():
+            self.source_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def load_questions(self) -> LoadedQuestions:
+        """The source's questions, before any pairing. Raises what `load_questions` does."""
+        columns = ColumnNames(
+            problem=self.problem_column,
+            answer=self.answer_column,
+            subject=self.subject_column if self.pair_by == "subject" else None,
+        )
+        return load_questions(
+            self.source,
+            split=self.split,
+            columns=columns,
+            domain=self.domain,
+            answer_type=self.answer_type,
+            drop_bad_rows=self.drop_bad_rows,
+        )
+
+    def pair(self, questions: Sequence[Question]) -> list[Composite]:
+        """Pair questions as configured. Raises what `build_composites` does."""
+        return build_composites(
+            questions,
+            limit=self.limit,
+            seed=self.seed,
+            num_parts=self.num_parts,
+            pair_by=self.pair_by,
+            subject_group=merge_algebra if self.merge_algebra else None,
+        )
+
+
+class LoreCompo(datasets.GeneratorBasedBuilder):
+    """LORE-Compo over any questions: `LoreCompo(source=…, seed=0).download_and_prepare()`."""
+
+    VERSION = datasets.Version("1.0.0")
+    BUILDER_CONFIG_CLASS: ClassVar[type] = LoreCompoConfig
+
+    def __init__(self, cache_dir: str | None = None, **config: Any) -> None:
+        # Without a name of its own a builder is cached under its module's, where another builder
+        # of the same file with equal arguments would be served in its place.
+        super().__init__(cache_dir=cache_dir, dataset_name="lore_compo", **config)
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(
+            description="Composites of independent questions (arXiv 2512.17901, LORE-Compo).",
+            features=LORE_COMPO_FEATURES,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        return [datasets.SplitGenerator(name=datasets.Split.TEST)]
+
+    def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for composite in self.config.pair(self.config.load_questions().questions):
+            yield composite.id, composite_to_row(composite)
