@@ -1,0 +1,78 @@
+"""Folders laid out as a Hub dataset repository: Parquet a config and split, and a README.md whose
+YAML names them. `load_dataset("./folder", "config")` reads one with nothing of ours installed.
+
+Pushing them, and the full cards, are not here.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from datasets import Dataset, DatasetInfo
+from datasets.info import DatasetInfosDict
+from datasets.splits import SplitDict, SplitInfo
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCard, DatasetCardData
+
+__all__ = ["write_dataset_folder"]
+
+
+def write_dataset_folder(
+    folder: Path,
+    configs: Mapping[str, Dataset],
+    *,
+    split: str,
+    body: str,
+    default: str | None = None,
+    pretty_name: str | None = None,
+    tags: tuple[str, ...] = (),
+    extra_files: Mapping[str, str] | None = None,
+) -> None:
+    """Write datasets as a folder in Hub layout, replacing an older one only once complete.
+
+    Args:
+        folder: where; its parent is made.
+        configs: config name → dataset; the order is kept in the card.
+        split: the one split of every config.
+        body: Markdown after the YAML.
+        default: the config that `load_dataset(folder)` takes without a name.
+        pretty_name, tags: for the card's YAML.
+        extra_files: file name → text, written beside the README.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    infos, data_files = DatasetInfosDict(), MetadataConfigs()
+    for name, dataset in configs.items():
+        path = f"{name}/{split}-00000-of-00001.parquet"
+        (fresh / name).mkdir()
+        size = dataset.to_parquet(str(fresh / path))
+        splits = SplitDict()
+        splits.add(SplitInfo(split, num_bytes=size, num_examples=len(dataset)))
+        infos[name] = DatasetInfo(
+            features=dataset.features,
+            config_name=name,
+            splits=splits,
+            dataset_size=size,
+            download_size=(fresh / path).stat().st_size,
+        )
+        data_files[name] = {"data_files": [{"split": split, "path": f"{name}/{split}-*"}]}
+        if name == default:
+            data_files[name]["default"] = True
+    data = DatasetCardData(pretty_name=pretty_name, tags=list(tags) or None)
+    infos.to_dataset_card_data(data)
+    data_files.to_dataset_card_data(data)
+    card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body.strip()}\n")
+    (fresh / "README.md").write_text(str(card), encoding="utf-8")
+    for file, text in (extra_files or {}).items():
+        (fresh / file).write_text(text, encoding="utf-8")
+    if folder.exists():
+        old = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(folder, old)
+        os.replace(fresh, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(fresh, folder)

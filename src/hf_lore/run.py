@@ -1,0 +1,196 @@
+"""The run directory: one question set and one model, and the manifest that says which.
+
+    manifest.json    what was asked of whom, and how; its fingerprint guards everything below
+    questions.parquet   the composites, as lore-compo rows
+    samples/         the sample store            verdicts/    a verdict a sample
+    selection/       selections and rejections   dataset/     the SFT splits, in Hub layout
+    laws.json        scores and points           plots/       the scores as pictures
+
+Only paths, the manifest and the questions are owned here; each stage owns its own folder.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, RunMismatchError
+from .questions import Composite, Question, content_hash
+from .sampling.sample import CountMethod, SamplingParams
+
+__all__ = ["Manifest", "Run"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a run is; every field but `built` enters the fingerprint.
+
+    Args:
+        questions (`str`): hash of the composites' ids, in order.
+        model, revision (`str`): who answers; a local model's revision is a hash of its files.
+        tokenizer (`str`): hash of the tokenizer and its chat template.
+        count_method (`str`): how reasoning tokens are counted.
+        instruction (`str`, *optional*): what is added to every question.
+        params (`SamplingParams`): how answers are drawn.
+        num_samples (`int`): K, draws a question.
+        built (`dict`): how the questions came about, for the reader.
+    """
+
+    questions: str
+    model: str
+    revision: str
+    tokenizer: str
+    count_method: CountMethod
+    instruction: str | None
+    params: SamplingParams
+    num_samples: int
+    format: int = FORMAT
+    built: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.num_samples < 1:
+            raise ConfigError(
+                f"num_samples (K) is {self.num_samples}, so there would be nothing to choose from; "
+                "fix: at least 1, and 8 for the paper's setting"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        return content_hash("r", sorted(self._decisive().items()))
+
+    def _decisive(self) -> dict[str, Any]:
+        fields = asdict(self)
+        fields.update({f"params.{k}": v for k, v in fields.pop("params").items()})
+        del fields["built"]
+        return fields
+
+    def to_json(self) -> str:
+        return json.dumps({**asdict(self), "fingerprint": self.fingerprint}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "Manifest":
+        try:
+            fields = json.loads(text)
+            stated = fields.pop("fingerprint")
+            manifest = cls(**{**fields, "params": SamplingParams(**fields["params"])})
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise RunMismatchError(
+                f"{where} is not a manifest this version can read ({error}); fix: use another run "
+                "directory"
+            ) from None
+        if manifest.fingerprint != stated:
+            raise RunMismatchError(
+                f"{where} was edited: its fields no longer give its fingerprint {stated}; fix: "
+                "restore it, or use another run directory"
+            )
+        return manifest
+
+    def differences(self, other: "Manifest") -> list[str]:
+        """`name: mine → theirs` for each decisive field in which the two differ."""
+        mine, theirs = self._decisive(), other._decisive()
+        return [f"{k}: {mine[k]!r} → {theirs[k]!r}" for k in mine if mine[k] != theirs[k]]
+
+
+def questions_hash(composites: Sequence[Composite]) -> str:
+    """One hash for a list of composites in order."""
+    return content_hash("qs", [c.id for c in composites])
+
+
+class Run:
+    """A run directory that exists. Make one with [`Run.create`], find one with [`Run.open`]."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.samples = path / "samples"
+        self.verdicts = path / "verdicts"
+        self.selection = path / "selection"
+        self.dataset = path / "dataset"
+        self.laws = path / "laws.json"
+        self.plots = path / "plots"
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest, composites: Sequence[Composite]) -> "Run":
+        """Make a run directory, or go on with the one that is there if it is the same run.
+
+        Raises:
+            RunMismatchError: the directory holds a run made by other settings.
+            ConfigError: no composites, or a path that is a file.
+        """
+        if not composites:
+            raise ConfigError("a run needs at least one composite; fix: build some first")
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{path} is a file, not a run directory; fix: give another path")
+        if (path / "manifest.json").exists():
+            run = cls.open(path)
+            if changed := run.manifest.differences(manifest):
+                raise RunMismatchError(
+                    f"{path} was made by other settings ({'; '.join(changed)}); fix: give the "
+                    "settings it was made by, or another run directory (nothing in it was touched)"
+                )
+            return run
+        path.mkdir(parents=True, exist_ok=True)
+        _write_composites(path / "questions.parquet", composites)
+        # The manifest comes last: where it stands, the directory is complete.
+        _write_atomically(path / "manifest.json", manifest.to_json())
+        return cls(path, manifest)
+
+    @classmethod
+    def open(cls, path: Path) -> "Run":
+        """Open an existing run.
+
+        Raises:
+            ConfigError: there is none. RunMismatchError: its manifest cannot be trusted.
+        """
+        file = path / "manifest.json"
+        if not file.is_file():
+            raise ConfigError(
+                f"{path} is not a run directory (it has no manifest.json); fix: start with "
+                "`hf-lore sample --run DIR`"
+            )
+        return cls(path, Manifest.from_json(file.read_text(encoding="utf-8"), str(file)))
+
+    def composites(self) -> list[Composite]:
+        """The run's composites, in order, checked against the manifest."""
+        import pyarrow.parquet as pq
+
+        from .builders import composites_from_rows
+
+        rows = pq.read_table(self.path / "questions.parquet").to_pylist()
+        composites = list(composites_from_rows(rows))
+        if questions_hash(composites) != self.manifest.questions:
+            raise RunMismatchError(
+                f"{self.path / 'questions.parquet'} is not the question set of its manifest; fix: "
+                "restore the file, or use another run directory"
+            )
+        return composites
+
+    def questions(self) -> list[Question]:
+        """Every distinct question of the run, parts and composed, in a fixed order."""
+        return list({q.id: q for c in self.composites() for q in c.questions}.values())
+
+    def write_json(self, path: Path, value: object) -> None:
+        """Write a result beside the manifest, whole or not at all."""
+        _write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _write_composites(path: Path, composites: Sequence[Composite]) -> None:
+    from datasets import Dataset
+
+    from .builders import LORE_COMPO_FEATURES, composite_to_row
+
+    rows = [composite_to_row(c) for c in composites]
+    Dataset.from_list(rows, features=LORE_COMPO_FEATURES).to_parquet(str(path))
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
