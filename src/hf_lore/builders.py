@@ -168,14 +168,16 @@ class LoreCompoConfig(datasets.BuilderConfig):
     domain: str = "math"
     answer_type: AnswerType = "math"
     drop_bad_rows: bool = False
-    # A local file's content, so that an edited file is not served from the cache of the old one.
-    source_sha256: str | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def create_config_id(
+        self, config_kwargs: dict[str, Any], custom_features: Features | None = None
+    ) -> str:
+        """The cache's key, with a local file's content in it: an edited file is another source."""
         path = Path(self.source)
         if path.is_file():
-            self.source_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            config_kwargs = {**config_kwargs, "source_sha256": content}
+        return super().create_config_id(config_kwargs, custom_features)
 
     def load_questions(self) -> LoadedQuestions:
         """The source's questions, before any pairing. Raises what `load_questions` does."""
