@@ -1,0 +1,43 @@
+"""SFT-Compo with TRL's SFTTrainer, on exactly the tokens that were sampled.
+
+    accelerate launch --config_file recipes/accelerate_configs/single_gpu.yaml \
+        recipes/sft_compo.py --config recipes/tiny/sft_compo.yaml
+
+Every field of trl's SFTConfig and ModelConfig is a key of the YAML file and a flag; flags override
+the file. The random control and the ablation are the same recipe with another `dataset_config`.
+Text is never tokenised here: labels are the ids of the dataset.
+"""
+
+from typing import TYPE_CHECKING
+
+from hf_lore.training.recipe_config import RecipeParser, SftData, run_recipe
+
+if TYPE_CHECKING:
+    from trl import ModelConfig, SFTConfig
+
+
+def make_parser(prog: str | None = None) -> RecipeParser:
+    from trl import ModelConfig, SFTConfig
+
+    return RecipeParser((SftData, SFTConfig, ModelConfig), prog=prog)
+
+
+def main(data: SftData, training: "SFTConfig", model: "ModelConfig") -> None:
+    from hf_lore.training.sft import sft_trainer
+    from hf_lore.training.student import last_checkpoint
+
+    resume = last_checkpoint(training.output_dir, training.resume_from_checkpoint)
+    trainer, stats = sft_trainer(data, training, model)
+    trainer.accelerator.print(stats)
+    trainer.accelerator.print(f"resuming from {resume}" if resume else "starting afresh")
+    trainer.train(resume_from_checkpoint=resume)
+    # Weights as safetensors, tokenizer, generation config.
+    trainer.save_model()
+    trainer.save_state()
+    trainer.accelerator.print(f"saved to {training.output_dir}")
+    if training.push_to_hub:
+        trainer.push_to_hub(dataset_name=data.dataset_name)
+
+
+if __name__ == "__main__":
+    run_recipe(make_parser, main)
