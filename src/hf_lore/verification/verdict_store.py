@@ -1,0 +1,85 @@
+"""Verdicts kept with a run: one a sample, so that verifying again grades only what is new.
+
+They are cheap next to samples, so a store made by another grader is emptied and made again rather
+than mixed. Not for samples: see sampling/store.py.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from .verdict import Verdict
+
+__all__ = ["VerdictStore"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS verdicts (
+    sample_key TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    answers TEXT NOT NULL,
+    parts TEXT NOT NULL,
+    reasoning_tokens INTEGER
+) WITHOUT ROWID;
+"""
+
+
+class VerdictStore:
+    """A SQLite file of verdicts; use it as a context manager.
+
+    Args:
+        folder (`Path`): the run's verdicts/, made where missing.
+        grader (`str`): names the rules and library versions that grade. Verdicts by another
+            grader are dropped at opening; `replaced` says how many.
+    """
+
+    def __init__(self, folder: Path, grader: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(folder / "verdicts.sqlite")
+        self._db.executescript(_SCHEMA)
+        self.replaced = 0
+        with self._db:
+            row = self._db.execute("SELECT value FROM meta WHERE name = 'grader'").fetchone()
+            if row is not None and row[0] != grader:
+                self.replaced = self._db.execute("DELETE FROM verdicts").rowcount
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('grader', ?)", (grader,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def keys(self) -> set[str]:
+        """The keys of the samples that have a verdict."""
+        return {key for (key,) in self._db.execute("SELECT sample_key FROM verdicts")}
+
+    def add(self, verdicts: Iterable[Verdict]) -> None:
+        """Store verdicts in one transaction; each needs its `sample_key`."""
+        rows = [
+            (v.sample_key, v.status, json.dumps(v.answers), json.dumps(v.parts), v.reasoning_tokens)
+            for v in verdicts
+        ]
+        with self._db:
+            self._db.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", rows)
+
+    def __iter__(self) -> Iterator[Verdict]:
+        rows = self._db.execute(
+            "SELECT sample_key, status, answers, parts, reasoning_tokens FROM verdicts"
+        )
+        for key, status, answers, parts, tokens in rows:
+            yield Verdict(
+                status=status,
+                answers=tuple(json.loads(answers)),
+                parts=tuple(json.loads(parts)),
+                sample_key=key,
+                reasoning_tokens=tokens,
+            )
