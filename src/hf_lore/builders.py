@@ -25,6 +25,7 @@ __all__ = [
     "LoreCompoConfig",
     "composite_to_row",
     "composites_from_rows",
+    "load_composites",
 ]
 
 _ANSWERS = {"answer": List(Value("string")), "answer_types": List(Value("string"))}
@@ -230,3 +231,27 @@ class LoreCompo(datasets.GeneratorBasedBuilder):
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for composite in self.config.pair(self.config.load_questions().questions):
             yield composite.id, composite_to_row(composite)
+
+
+def load_composites(source: str, config: str | None = None) -> list[Composite]:
+    """The composites of a folder in Hub layout, or of a Hub dataset.
+
+    Args:
+        source: what `hf-lore build compo --out` wrote, or an id such as `org/lore-compo`.
+        config: which config, by default the first or the one marked default.
+
+    Raises:
+        ConfigError: no such folder or dataset, or one that is not LORE-Compo.
+    """
+    try:
+        rows = datasets.load_dataset(source, config, split="test")
+    except (FileNotFoundError, ConnectionError, ValueError) as error:
+        first_line = str(error).splitlines()[0]
+        raise ConfigError(
+            f"cannot load composites from {source!r} ({first_line}); fix: build them with "
+            "`hf-lore build compo --out DIR`, or check the dataset's name and config"
+        ) from None
+    composites = list(composites_from_rows(rows))
+    if not composites:
+        raise ConfigError(f"{source} holds no composites; fix: build it from a larger source")
+    return composites

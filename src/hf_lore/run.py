@@ -20,14 +20,14 @@ from .errors import ConfigError, RunMismatchError
 from .questions import Composite, Question, content_hash
 from .sampling.sample import CountMethod, SamplingParams
 
-__all__ = ["Manifest", "Run"]
+__all__ = ["Manifest", "Run", "check_num_samples", "questions_hash"]
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run is; every field but `built` enters the fingerprint.
+    """What a run is; all but `tokenizer_source` and `built` enters its fingerprint.
 
     Args:
         questions (`str`): hash of the composites' ids, in order.
@@ -37,6 +37,7 @@ class Manifest:
         instruction (`str`, *optional*): what is added to every question.
         params (`SamplingParams`): how answers are drawn.
         num_samples (`int`): K, draws a question.
+        tokenizer_source (`str`): where later stages load the tokenizer from.
         built (`dict`): how the questions came about, for the reader.
     """
 
@@ -49,14 +50,11 @@ class Manifest:
     params: SamplingParams
     num_samples: int
     format: int = FORMAT
+    tokenizer_source: str = ""
     built: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.num_samples < 1:
-            raise ConfigError(
-                f"num_samples (K) is {self.num_samples}, so there would be nothing to choose from; "
-                "fix: at least 1, and 8 for the paper's setting"
-            )
+        check_num_samples(self.num_samples)
 
     @property
     def fingerprint(self) -> str:
@@ -65,7 +63,8 @@ class Manifest:
     def _decisive(self) -> dict[str, Any]:
         fields = asdict(self)
         fields.update({f"params.{k}": v for k, v in fields.pop("params").items()})
-        del fields["built"]
+        # Where a file lies and how it came about do not change what is asked of the model.
+        del fields["built"], fields["tokenizer_source"]
         return fields
 
     def to_json(self) -> str:
@@ -93,6 +92,15 @@ class Manifest:
         """`name: mine → theirs` for each decisive field in which the two differ."""
         mine, theirs = self._decisive(), other._decisive()
         return [f"{k}: {mine[k]!r} → {theirs[k]!r}" for k in mine if mine[k] != theirs[k]]
+
+
+def check_num_samples(num_samples: int) -> None:
+    """Raises ConfigError for a K that draws nothing."""
+    if num_samples < 1:
+        raise ConfigError(
+            f"num_samples (K) is {num_samples}, so there would be nothing to choose from; fix: at "
+            "least 1, and 8 for the paper's setting"
+        )
 
 
 def questions_hash(composites: Sequence[Composite]) -> str:

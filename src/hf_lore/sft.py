@@ -6,7 +6,7 @@ here (selection.py), nor is training (training/).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset, Features, List, Value
@@ -14,15 +14,19 @@ from datasets import Dataset, Features, List, Value
 from .errors import ConfigError
 from .questions import Composite
 from .sampling.sample import Prompt, Sample
-from .selection import Selection
+from .selection import Selection, SelectionStrategy
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["SFT_CONFIGS", "SFT_FEATURES", "SftSplits", "build_sft_splits"]
+__all__ = ["SFT_CONFIGS", "SFT_FEATURES", "SelectionReport", "SftSplits", "build_sft_splits"]
 
 # Config of the dataset → strategy of the `CompoSelector` that chose its rows.
-SFT_CONFIGS = {"sft_compo": "min", "sft_control": "random", "sft_anti": "max"}
+SFT_CONFIGS: dict[str, SelectionStrategy] = {
+    "sft_compo": "min",
+    "sft_control": "random",
+    "sft_anti": "max",
+}
 
 SFT_FEATURES = Features(
     {
@@ -40,6 +44,25 @@ SFT_FEATURES = Features(
         "teacher_revision": Value("string"),
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionReport:
+    """What became of the composites of a run.
+
+    Args:
+        composites (`int`): how many came in; selected + rejected, always.
+        selected (`int`): how many gave a triple.
+        rejected (`dict[str, int]`): reason → count.
+        text_exact (`dict[str, int]`): config → rows whose text tokenises back to their ids.
+        rows (`int`): rows a config.
+    """
+
+    composites: int
+    selected: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    text_exact: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from .errors import ConfigError
 from .questions import AnswerType, Question
 
-__all__ = ["ColumnNames", "LoadedQuestions", "load_questions", "read_rows"]
+__all__ = ["ColumnNames", "LoadedQuestions", "load_questions", "read_prompts", "read_rows"]
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt")
 ANSWER_COLUMNS = ("answer", "final_answer", "gold")
@@ -112,6 +112,19 @@ def _read_hub(source: str, split: str | None) -> Iterator[Mapping[str, Any]]:
             f"cannot load the dataset {name!r} ({first_line}); fix: check its name and your access "
             "to it, or give a local file"
         ) from None
+
+
+def read_prompts(source: str) -> list[str]:
+    """The problem texts of a source, whether or not its rows have answers.
+
+    Raises:
+        ConfigError: no such source, no problem column, or no problem text in any row.
+    """
+    cells = [_cell(row, None, PROBLEM_COLUMNS, source, "problem") for row in read_rows(source)]
+    prompts = [c for c in cells if isinstance(c, str) and c.strip()]
+    if not prompts:
+        raise ConfigError(f"{source} has no problem texts; fix: give a source with questions")
+    return prompts
 
 
 def load_questions(

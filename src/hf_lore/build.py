@@ -1,0 +1,158 @@
+"""Building the LORE-Compo dataset: load, check, decontaminate, pair, write, and record how.
+
+Everything that was left out on the way is counted in the record, which travels with the dataset
+and into the manifest of every run on it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .builders import LORE_COMPO_FEATURES, LoreCompoConfig, composite_to_row
+from .compo import lexical_overlap
+from .errors import ConfigError
+from .hub_layout import write_dataset_folder
+from .overlap import DEFAULT_NGRAM, remove_overlaps
+from .questions import Composite, Question
+from .sources import read_prompts
+from .verification import check_golds
+
+__all__ = ["RECORD_FILE", "BuildRecord", "build_compo", "read_record"]
+
+RECORD_FILE = "build.json"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecord:
+    """How a LORE-Compo dataset came about.
+
+    Args:
+        questions (`int`): usable rows in the source.
+        rows_dropped (`int`): rows without problem or answer.
+        golds_dropped (`int`): questions whose gold does not verify against itself.
+        overlaps_removed (`int`): questions that share an n-gram with a benchmark.
+        mean_lexical_overlap (`float`): mean Jaccard index of the first two parts' words.
+    """
+
+    source: str
+    split: str | None
+    seed: int
+    num_parts: int
+    pair_by: str
+    merge_algebra: bool
+    questions: int
+    rows_dropped: int
+    golds_dropped: int
+    benchmarks: tuple[str, ...]
+    ngram: int
+    overlaps_removed: int
+    composites: int
+    mean_lexical_overlap: float
+
+
+def build_compo(
+    config: LoreCompoConfig,
+    out: Path,
+    *,
+    name: str | None = None,
+    against: Sequence[str] = (),
+    ngram: int = DEFAULT_NGRAM,
+    drop_bad_golds: bool = False,
+) -> BuildRecord:
+    """Build LORE-Compo from any questions and write it in Hub layout.
+
+    Args:
+        config: source, columns, pairing.
+        out: the folder to write; replaced if it is there.
+        name: the dataset's config name, by default "math500" or the source's file name.
+        against: benchmarks (files or Hub ids) whose questions must not be in it.
+        ngram: words an n-gram of the overlap check.
+        drop_bad_golds: leave out questions whose gold does not verify against itself.
+
+    Raises:
+        ConfigError: nothing usable, or golds that do not verify and may not be dropped.
+    """
+    loaded = config.load_questions()
+    questions = list(loaded.questions)
+    bad = {q.id: gold for q, gold in check_golds(questions)}
+    if bad and not drop_bad_golds:
+        first = next(q for q in questions if q.id in bad)
+        raise ConfigError(
+            f"{len(bad)} of {len(questions)} golds do not verify against themselves, so no answer "
+            f"could be right (first: {bad[first.id]!r} of {first.prompt[:60]!r}); fix: mend them, "
+            "or leave such questions out with --drop-bad-golds"
+        )
+    usable = [q for q in questions if q.id not in bad]
+    golds_dropped = len(questions) - len(usable)
+    removed: list[Question] = []
+    if against:
+        prompts = [prompt for benchmark in against for prompt in read_prompts(benchmark)]
+        usable, removed = remove_overlaps(usable, prompts, ngram)
+    composites = config.pair(usable)
+    record = BuildRecord(
+        source=config.source,
+        split=config.split,
+        seed=config.seed,
+        num_parts=config.num_parts,
+        pair_by=config.pair_by,
+        merge_algebra=config.merge_algebra,
+        questions=len(questions),
+        rows_dropped=len(loaded.dropped),
+        golds_dropped=golds_dropped,
+        benchmarks=tuple(against),
+        ngram=ngram,
+        overlaps_removed=len(removed),
+        composites=len(composites),
+        mean_lexical_overlap=_mean_overlap(composites),
+    )
+    write_compo(composites, out, name or _config_name(config.source), record)
+    return record
+
+
+def write_compo(composites: Sequence[Composite], out: Path, name: str, record: BuildRecord) -> None:
+    """Write composites as a LORE-Compo folder in Hub layout."""
+    from datasets import Dataset
+
+    rows = [composite_to_row(c) for c in composites]
+    left_out = f"""| rows without problem or answer | {record.rows_dropped} |
+| golds that do not verify against themselves | {record.golds_dropped} |
+| overlap with {", ".join(record.benchmarks) or "no benchmark (not checked)"} | \
+{record.overlaps_removed} |"""
+    write_dataset_folder(
+        out,
+        {name: Dataset.from_list(rows, features=LORE_COMPO_FEATURES)},
+        split="test",
+        body=f"""# LORE-Compo
+
+{record.composites} composites of {record.num_parts} independent questions each, from
+`{record.source}`, paired by {record.pair_by} with seed {record.seed}; each question is used at most
+once. A model that obeys the compute law of arXiv 2512.17901 spends on a composed question what it
+spends on its parts together.
+
+| left out | questions |
+|---|---|
+{left_out}
+""",
+        default=name,
+        pretty_name="LORE-Compo",
+        tags=("reasoning", "hf-lore"),
+        extra_files={RECORD_FILE: json.dumps(asdict(record), indent=2) + "\n"},
+    )
+
+
+def read_record(folder: str) -> dict[str, object]:
+    """The record beside a local dataset, or only its name for a dataset from elsewhere."""
+    file = Path(folder) / RECORD_FILE
+    record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {"dataset": folder, **record}
+
+
+def _config_name(source: str) -> str:
+    known = {"HuggingFaceH4/MATH-500": "math500"}
+    return known.get(source, Path(source).stem.lower().replace("-", "_"))
+
+
+def _mean_overlap(composites: Sequence[Composite]) -> float:
+    overlaps = [lexical_overlap(c.parts[0], c.parts[1]) for c in composites]
+    return round(sum(overlaps) / len(overlaps), 6)

@@ -1,0 +1,345 @@
+"""The stages of a run, each turning what the run directory holds into the next thing it holds:
+samples, verdicts, selection and SFT splits. Each can be run again and does only what is owed.
+
+Scores and plots are in scoring.py; the command line and the demo call both.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigError
+from .hub_layout import write_dataset_folder
+from .questions import Composite
+from .run import Manifest, Run, questions_hash
+from .sampling.collect import CollectStats, collect_samples
+from .sampling.prompts import default_instruction, load_tokenizer, render_prompts, tokenizer_hash
+from .sampling.sample import Sampler, SamplingParams
+from .sampling.store import SampleStore
+from .selection import (
+    Candidates,
+    CompoSelector,
+    Rejection,
+    RejectionReason,
+    Selection,
+    select_composites,
+)
+from .sft import SFT_CONFIGS, SelectionReport, build_sft_splits
+from .sft_card import sft_card_body
+from .tiny import tiny_path
+from .verification import GradeItem, Status, Verdict, grade_many
+from .verification.verdict_store import VerdictStore
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+__all__ = [
+    "DEFAULT_INSTRUCTION",
+    "TINY",
+    "make_sampler",
+    "read_verdicts",
+    "sample",
+    "select",
+    "start_run",
+    "verify",
+]
+
+VERDICTS_A_COMMIT = 256
+TINY = "tiny"
+# What the manifest says where each question gets an instruction that fits its number of answers.
+DEFAULT_INSTRUCTION = "default"
+
+
+def make_sampler(
+    *,
+    model: str | None = None,
+    server: str | None = None,
+    name: str | None = None,
+    tokenizer: str | None = None,
+    context: int | None = None,
+    concurrency: int = 128,
+    batch_size: int = 128,
+) -> tuple[Sampler, "PreTrainedTokenizerBase"]:
+    """The sampler that the options name, and the tokenizer its prompts are rendered with.
+
+    Args:
+        model: folder or Hub id, sampled in this process; "tiny" is the embedded reasoner.
+        server: base URL of an OpenAI-compatible server instead.
+        name: the model's name in the samples; with `server`, the name it is served by.
+        tokenizer: folder or Hub id; by default the model's own. Needed with `server`.
+        context, concurrency: with `server`.
+        batch_size: with `model`.
+
+    Raises:
+        ConfigError: not exactly one of `model` and `server`, or a server without tokenizer.
+    """
+    if (model is None) == (server is None):
+        raise ConfigError("say who answers; fix: give either --model or --server")
+    if model == TINY:
+        model, name = str(tiny_path()), name or "hf-lore/tiny-reasoner"
+    if tokenizer == TINY:
+        tokenizer = str(tiny_path())
+    if model is not None:
+        from .sampling.in_process import TransformersSampler
+
+        local = TransformersSampler(model, tokenizer, name=name, batch_size=batch_size)
+        return local, local.tokenizer
+    if tokenizer is None or name is None:
+        raise ConfigError(
+            "a server needs the model's name and its tokenizer, which renders the prompts and "
+            "counts the tokens; fix: give --name and --tokenizer"
+        )
+    from .sampling.openai import OpenAISampler
+
+    loaded = load_tokenizer(tokenizer)
+    remote = OpenAISampler(server, name, loaded, context=context, concurrency=concurrency)
+    return remote, loaded
+
+
+def start_run(
+    path: Path,
+    composites: Sequence[Composite],
+    sampler: Sampler,
+    tokenizer: "PreTrainedTokenizerBase",
+    params: SamplingParams,
+    num_samples: int,
+    *,
+    instruction: str | None = None,
+    built: dict[str, Any] | None = None,
+) -> Run:
+    """Make a run directory for these settings, or go on with the one that is there.
+
+    Raises:
+        RunMismatchError: the directory was made by other settings.
+        ConfigError: no composites, or K below 1.
+    """
+    manifest = Manifest(
+        questions=questions_hash(composites),
+        model=sampler.model,
+        revision=sampler.revision,
+        tokenizer=tokenizer_hash(tokenizer),
+        count_method=sampler.count_method,
+        instruction=instruction,
+        params=params,
+        num_samples=num_samples,
+        tokenizer_source=str(tokenizer.name_or_path),
+        built=built or {},
+    )
+    return Run.create(path, manifest, composites)
+
+
+def sample(
+    run: Run,
+    sampler: Sampler,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    progress: bool | None = None,
+) -> CollectStats:
+    """Draw what the run still owes. A kill costs what was in flight; run it again."""
+    manifest = run.manifest
+    asked = manifest.instruction
+    instruction = default_instruction if asked == DEFAULT_INSTRUCTION else asked
+    prompts = render_prompts(run.questions(), tokenizer, instruction)
+    with SampleStore(run.samples, manifest.fingerprint) as store:
+        return collect_samples(
+            sampler,
+            store,
+            prompts,
+            num_samples=manifest.num_samples,
+            params=manifest.params,
+            progress=progress,
+        )
+
+
+def _grader() -> str:
+    return f"hf-lore {version('hf-lore')}, math-verify {version('math-verify')}"
+
+
+def verify(
+    run: Run,
+    *,
+    num_workers: int | None = None,
+    timeout_s: float = 5.0,
+    progress: bool | None = None,
+) -> Counter[Status]:
+    """Grade every sample that has no verdict yet.
+
+    Returns:
+        How many samples have each status, those graded earlier included.
+    """
+    questions = {q.id: q for q in run.questions()}
+    with (
+        SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as samples,
+        VerdictStore(run.verdicts, _grader()) as verdicts,
+    ):
+        done = verdicts.keys()
+        items = [
+            GradeItem(
+                text=s.text,
+                gold=questions[s.question_id].gold,
+                answer_types=questions[s.question_id].answer_types,
+                truncated=s.finish_reason == "length",
+                sample_key=s.key,
+                reasoning_tokens=s.reasoning_tokens,
+            )
+            for s in samples
+            if s.key not in done
+        ]
+        show = sys.stderr.isatty() if progress is None else progress
+        graded = grade_many(items, num_workers=num_workers, timeout_s=timeout_s, progress=show)
+        for group in _groups(graded, VERDICTS_A_COMMIT):
+            verdicts.add(group)
+        return Counter(v.status for v in verdicts)
+
+
+def _groups(verdicts: Iterator[Verdict], size: int) -> Iterator[list[Verdict]]:
+    group: list[Verdict] = []
+    for verdict in verdicts:
+        group.append(verdict)
+        if len(group) == size:
+            yield group
+            group = []
+    yield group
+
+
+def read_verdicts(run: Run) -> dict[str, Verdict]:
+    """Sample key → verdict.
+
+    Raises:
+        ConfigError: the run has not been verified, or not all of it.
+    """
+    with VerdictStore(run.verdicts, _grader()) as store:
+        verdicts = {v.sample_key: v for v in store if v.sample_key}
+    owed = len(run.questions()) * run.manifest.num_samples
+    if len(verdicts) < owed:
+        raise ConfigError(
+            f"{run.path} has {len(verdicts)} verdicts for {owed} samples owed; fix: run "
+            "`hf-lore sample` and `hf-lore verify` on it to the end first"
+        )
+    return verdicts
+
+
+def select(
+    run: Run,
+    *,
+    seed: int = 0,
+    max_relative_gap: float | None = None,
+    retokenise: bool = False,
+) -> SelectionReport:
+    """Choose triples and write selection/ and dataset/.
+
+    The control and the ablation choose among the composites that SFT-Compo selected, so the three
+    hold the same composites and roles.
+    """
+    composites = run.composites()
+    verdicts = read_verdicts(run)
+    with SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as store:
+        candidates = _candidates(composites, store, verdicts)
+        outcomes: dict[str, list[Selection | Rejection]] = {}
+        for config, strategy in SFT_CONFIGS.items():
+            gap = max_relative_gap if strategy == "min" else None
+            selector = CompoSelector(strategy=strategy, seed=seed, max_relative_gap=gap)
+            if strategy != "min":
+                kept = {o.composite_id for o in outcomes["sft_compo"] if isinstance(o, Selection)}
+                pool = [c for c in candidates if c.composite_id in kept]
+            else:
+                pool = candidates
+            outcomes[config] = list(select_composites(pool, selector))
+        chosen = {
+            config: [o for o in found if isinstance(o, Selection)]
+            for config, found in outcomes.items()
+        }
+        rejected = [o for o in outcomes["sft_compo"] if isinstance(o, Rejection)]
+        _write_selection(run, chosen, rejected)
+        counts = Counter(r.reason for r in rejected)
+        report = SelectionReport(
+            len(composites),
+            len(chosen["sft_compo"]),
+            {str(reason): n for reason, n in counts.items()},
+        )
+        if report.selected:
+            prompts = {p.question_id: p for p in store.prompts()}
+            keys = {k for found in chosen.values() for c in found for k in c.sample_keys}
+            by_key = {s.key: s for s in store if s.key in keys}
+            tokenizer = load_tokenizer(run.manifest.tokenizer_source)
+            splits = build_sft_splits(
+                composites, chosen, by_key.__getitem__, prompts, tokenizer, retokenise=retokenise
+            )
+            rows = len(splits.configs["sft_compo"])
+            report = replace(report, text_exact=splits.text_exact, rows=rows)
+            _write_dataset(run, splits.configs, report)
+    return report
+
+
+def _candidates(
+    composites: Sequence[Composite], store: SampleStore, verdicts: dict[str, Verdict]
+) -> list[Candidates]:
+    """For each composite the right, closed answers to each of its questions, ordered by key."""
+    right: dict[str, list[tuple[str, int]]] = {}
+    finishes: dict[str, Counter[str]] = {}
+    statuses: dict[str, Counter[Status]] = {}
+    for drawn in store:
+        verdict = verdicts[drawn.key]
+        finishes.setdefault(drawn.question_id, Counter())[drawn.finish_reason] += 1
+        statuses.setdefault(drawn.question_id, Counter())[verdict.status] += 1
+        if verdict.status == "correct" and drawn.reasoning_tokens is not None:
+            right.setdefault(drawn.question_id, []).append((drawn.key, drawn.reasoning_tokens))
+    found = []
+    for composite in composites:
+        blocked: RejectionReason | None = None
+        for question in composite.questions:
+            if finishes[question.id]["context"]:
+                blocked = "prompt_too_long"
+            elif set(finishes[question.id]) == {"error"}:
+                blocked = "server_error"
+            elif statuses[question.id]["gold_unparsed"]:
+                blocked = "gold_unparsed"
+            if blocked:
+                break
+        correct = tuple(tuple(sorted(right.get(q.id, []))) for q in composite.questions)
+        found.append(Candidates(composite.id, correct, blocked))
+    return found
+
+
+def _write_selection(
+    run: Run, chosen: dict[str, list[Selection]], rejected: list[Rejection]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    run.selection.mkdir(exist_ok=True)
+    rows = [{"config": c, **asdict(s)} for c, found in chosen.items() for s in found]
+    selections = pa.schema(
+        [
+            ("config", pa.string()),
+            ("composite_id", pa.string()),
+            ("strategy", pa.string()),
+            ("sample_keys", pa.list_(pa.string())),
+            ("gap_tokens", pa.int64()),
+        ]
+    )
+    rejections = pa.schema([(n, pa.string()) for n in ("composite_id", "strategy", "reason")])
+    pq.write_table(
+        pa.Table.from_pylist(rows, schema=selections), run.selection / "selections.parquet"
+    )
+    pq.write_table(
+        pa.Table.from_pylist([asdict(r) for r in rejected], schema=rejections),
+        run.selection / "rejections.parquet",
+    )
+
+
+def _write_dataset(run: Run, configs: dict[str, Any], report: SelectionReport) -> None:
+    write_dataset_folder(
+        run.dataset,
+        configs,
+        split="train",
+        body=sft_card_body(run.manifest, report),
+        default="sft_compo",
+        pretty_name="SFT-Compo",
+        tags=("reasoning", "hf-lore"),
+        extra_files={"run.json": run.manifest.to_json()},
+    )
