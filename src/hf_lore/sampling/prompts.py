@@ -82,7 +82,7 @@ def load_tokenizer(
         return AutoTokenizer.from_pretrained(
             path if path.is_dir() else str(path_or_id), revision=revision
         )
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, KeyError) as e:
         raise ConfigError(
             f"no tokenizer could be loaded from {path_or_id}: {first_line(e)}; fix: check the name "
             "or directory and, for the Hub, the network and your access"
