@@ -7,11 +7,12 @@ the number of resamples. Intervals are symmetric bootstrap-t: the spread of (θ*
 many standard errors to go, which covers better than percentiles where lengths are skewed.
 """
 
+import itertools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -82,10 +83,8 @@ def bootstrap_sums(
     if workers == 1:
         return block_sums(blocks)
     # Contiguous shares, so that the order of additions depends on the number of workers only.
-    shares = [
-        blocks[len(blocks) * i // workers : len(blocks) * (i + 1) // workers]
-        for i in range(workers)
-    ]
+    ends = [len(blocks) * i // workers for i in range(workers + 1)]
+    shares = [blocks[first:last] for first, last in itertools.pairwise(ends)]
     with ThreadPoolExecutor(workers) as pool:
         return np.sum(list(pool.map(block_sums, shares)), axis=0)
 
@@ -102,26 +101,29 @@ class RatioEstimate:
 
 
 _UNDEFINED = RatioEstimate(math.nan, math.nan, math.nan, math.nan, math.nan)
+# θ of shape [R, q], the ratios of R resamples → the statistic [R] and its gradient [R, q].
+SmoothFunction = Callable[[Floats], tuple[Floats, Floats]]
 
 
 def ratio_contrast(
     numerators: npt.ArrayLike,
     denominators: npt.ArrayLike,
-    contrast: Sequence[float] = (1.0,),
+    contrast: Sequence[float] | SmoothFunction = (1.0,),
     *,
     level: float = 0.95,
     draws: int = 1000,
     seed: int = 0,
 ) -> RatioEstimate:
-    """Σ_j w_j · (Σ_i a_ij / Σ_i b_ij) with a symmetric bootstrap-t interval over the rows i.
+    """Σ_j w_j θ_j of the ratios θ_j = Σ_i a_ij / Σ_i b_ij, with a bootstrap interval over rows i.
 
     With one column and w = 1 this is a ratio of sums; with two and w = (1, −1), the difference
     of two ratios measured on the same rows, the rows kept together.
 
     Args:
         numerators, denominators: shape `[n]` or `[n, q]`, no NaN.
-        contrast: w, of length q.
-        level (`float`, defaults to 0.95): of the interval.
+        contrast: w, of length q; or any smooth function of θ, as one that returns its values and
+            gradients.
+        level (`float`, defaults to 0.95): of the symmetric bootstrap-t interval.
         draws (`int`, defaults to 1000): resamples.
         seed (`int`, defaults to 0).
 
@@ -132,36 +134,38 @@ def ratio_contrast(
     Source: Hall (1988), "On symmetric bootstrap confidence intervals", for the interval;
     Præstgaard & Wellner (1993) for exchangeable weights.
     """
-    a = _as_columns(numerators)
-    b = _as_columns(denominators)
-    w = np.asarray(contrast, dtype=np.float64)
-    if a.shape != b.shape or a.shape[1] != len(w):
-        raise ValueError(f"shapes {a.shape}, {b.shape} and {w.shape} do not belong together")
+    a, b = _as_columns(numerators), _as_columns(denominators)
+    function = contrast if callable(contrast) else _linear(contrast)
+    if a.shape != b.shape:
+        raise ValueError(f"shapes {a.shape} and {b.shape} do not belong together")
     if not np.all(b.sum(axis=0) > 0):
         return _UNDEFINED
-    value, error = _contrast_with_error(*_moments(a, b, None), w)
+    values, errors = _statistic(*_moments(a, b, None), function)
+    value, error = float(values[0]), float(errors[0])
     if len(a) < 2:
-        return RatioEstimate(float(value[0]), math.nan, math.nan, math.nan, math.nan)
-    replicate, spread = _contrast_with_error(*_moments(a, b, (draws, seed)), w)
-    # Weighted by chance to a denominator of 0 (only thinkable with very few rows): not a resample.
-    kept = np.isfinite(replicate)
-    distance = np.abs(replicate[kept] - value[0])
+        return replace(_UNDEFINED, value=value)
+    replicates, spread = _statistic(*_moments(a, b, (draws, seed)), function)
+    # A resample may weigh a denominator by 0 where rows are very few: it is no resample then.
+    kept = np.isfinite(replicates)
+    distance = np.abs(replicates[kept] - value)
     # A resample without spread is as far out as can be, unless it hit the value itself.
     studentised = np.where(distance > 0, np.inf, 0.0)
     np.divide(distance, spread[kept], out=studentised, where=spread[kept] > 0)
-    quantile = float(np.quantile(studentised, level, method="higher"))
-    # n / (n − 1): the plug-in variance of few rows is too small.
-    se = float(error[0]) * math.sqrt(len(a) / (len(a) - 1))
-    reach = quantile * float(error[0]) if error[0] > 0 else 0.0
-    observed = abs(float(value[0])) / float(error[0]) if error[0] > 0 else math.inf
-    if value[0] == 0:
-        observed = 0.0
-    p_value = (1 + int((studentised >= observed).sum())) / (1 + len(studentised))
-    if not math.isfinite(reach):
-        return RatioEstimate(float(value[0]), math.nan, math.nan, se, p_value)
+    reach = float(np.quantile(studentised, level, method="higher")) * error if error > 0 else 0.0
+    observed = 0.0 if value == 0 else abs(value) / error if error > 0 else math.inf
     return RatioEstimate(
-        float(value[0]), float(value[0]) - reach, float(value[0]) + reach, se, p_value
+        value=value,
+        ci_low=value - reach if math.isfinite(reach) else math.nan,
+        ci_high=value + reach if math.isfinite(reach) else math.nan,
+        # The plug-in variance of n rows is too small by (n − 1) / n.
+        standard_error=error * math.sqrt(len(a) / (len(a) - 1)),
+        p_value=(1 + int((studentised >= observed).sum())) / (1 + len(studentised)),
     )
+
+
+def _linear(contrast: Sequence[float]) -> SmoothFunction:
+    w = np.asarray(contrast, dtype=np.float64)
+    return lambda theta: (theta @ w, np.broadcast_to(w, theta.shape))
 
 
 def _as_columns(values: npt.ArrayLike) -> Floats:
@@ -186,14 +190,15 @@ def _moments(
     return total[:, :q], total[:, q : 2 * q], products
 
 
-def _contrast_with_error(
-    sum_a: Floats, sum_b: Floats, products: Floats, w: Floats
+def _statistic(
+    sum_a: Floats, sum_b: Floats, products: Floats, function: SmoothFunction
 ) -> tuple[Floats, Floats]:
-    """Σ w·Σa/Σb and its linearised standard error, a row a resample."""
+    """The statistic and its linearised standard error, one a resample."""
     with np.errstate(invalid="ignore", divide="ignore"):
         theta = sum_a / sum_b
-        # Influence of row i: Σ_j (w_j / B_j) (a_ij − θ_j b_ij), linear in (a, b).
-        scale = w / sum_b
+        values, gradient = function(theta)
+        # Influence of row i: Σ_j (∂_j / B_j) (a_ij − θ_j b_ij), linear in (a, b).
+        scale = gradient / sum_b
         direction = np.concatenate([scale, -scale * theta], axis=1)
         variance = np.einsum("ri,rij,rj->r", direction, products, direction)
-    return theta @ w, np.sqrt(np.maximum(variance, 0.0))
+    return values, np.sqrt(np.maximum(variance, 0.0))

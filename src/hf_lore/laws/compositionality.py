@@ -17,6 +17,7 @@ from .bootstrap import ratio_contrast
 from .deviation import Floats, proportional_slope
 from .draws import Draws, compute_sums
 from .floor import noise_floor
+from .limit import limit_score
 from .score import LawScore
 
 __all__ = [
@@ -37,6 +38,7 @@ class CompositionalityScores:
 
     Args:
         nmad_compute: Σ|C12 − ΣC| / ΣΣC at this K, with its noise floor.
+        nmad_compute_limit: an estimate of nMAD for K → ∞, see `nmad_limit`.
         signed_deviation: Σ(C12 − ΣC) / ΣΣC; negative is underthinking.
         slope: of C12 on ΣC through the origin, in tokens a token; the law has 1. Noise in ΣC pulls
             it towards 0.
@@ -54,6 +56,7 @@ class CompositionalityScores:
     """
 
     nmad_compute: LawScore
+    nmad_compute_limit: LawScore
     signed_deviation: LawScore
     slope: LawScore
     r_squared: LawScore
@@ -212,6 +215,7 @@ def score_compositionality(
 
     return CompositionalityScores(
         nmad_compute=nmad_compute,
+        nmad_compute_limit=limit_score(draws, level=level, bootstrap=bootstrap, seed=seed),
         signed_deviation=signed,
         slope=scorer.ratio(
             "slope",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 __all__ = ["nmad", "proportional_slope", "signed_deviation"]
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 def paired(parts_sum: npt.ArrayLike, composed: npt.ArrayLike) -> tuple[Floats, Floats]:

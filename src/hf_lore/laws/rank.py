@@ -9,23 +9,52 @@ import numpy.typing as npt
 
 from .deviation import Floats
 
-__all__ = ["accuracy_spearman", "compute_spearman", "mean_curve", "spearman"]
+__all__ = [
+    "accuracy_spearman",
+    "compute_spearman",
+    "mean_curve",
+    "scaled",
+    "spearman",
+    "spearman_rows",
+]
 
 
 def ranks(values: npt.ArrayLike) -> Floats:
-    """Ranks from 1 along a 1-d array, ties sharing the mean of theirs."""
+    """Ranks from 1 along the last axis, ties sharing the mean of theirs; NaN stays NaN.
+
+    Compares all pairs, which suits the tens of step counts of a curve and many curves at once.
+    """
     x = np.asarray(values, dtype=np.float64)
-    _, inverse, size = np.unique(x, return_inverse=True, return_counts=True)
-    last = np.cumsum(size)
-    return (last - (size - 1) / 2.0)[inverse]
+    below = (x[..., None, :] < x[..., :, None]).sum(axis=-1)
+    level = (x[..., None, :] == x[..., :, None]).sum(axis=-1)
+    return np.where(np.isnan(x), np.nan, below + (level + 1) / 2.0)
+
+
+def spearman_rows(x: npt.ArrayLike, curves: npt.ArrayLike) -> Floats:
+    """Spearman's ρ of x `[n]` with each row of curves `[r, n]`, over the entries not NaN in both.
+
+    Returns:
+        Shape `[r]`, in [−1, 1]; NaN with fewer than 2 entries or where one side is constant, which
+        has no order to compare.
+    """
+    rows = np.asarray(curves, dtype=np.float64)
+    left = np.broadcast_to(np.asarray(x, dtype=np.float64), rows.shape)
+    missing = np.isnan(left) | np.isnan(rows)
+    centred = []
+    for side in (left, rows):
+        ranked = ranks(np.where(missing, np.nan, side))
+        size = (~missing).sum(axis=1, keepdims=True)
+        # Ranks of n values have the mean (n + 1) / 2, ties or not.
+        centred.append(np.where(missing, 0.0, ranked - (size + 1) / 2.0))
+    a, b = centred
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    product = (a * b).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(scale > 0, np.clip(product / scale, -1.0, 1.0), np.nan)
 
 
 def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """Spearman's ρ of two 1-d arrays over the rows where neither is NaN.
-
-    Returns:
-        `float` in [−1, 1]; NaN with fewer than 2 rows or where one side is constant, which has no
-        order to compare.
+    """Spearman's ρ of two 1-d arrays, as `spearman_rows`.
 
     Raises:
         ValueError: shapes that differ or are not 1-d.
@@ -33,37 +62,35 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"shapes {a.shape} and {b.shape}; fix: pass two 1-d arrays of one length")
-    keep = ~(np.isnan(a) | np.isnan(b))
-    ra, rb = ranks(a[keep]), ranks(b[keep])
-    if len(ra) < 2:
-        return float("nan")
-    ra, rb = ra - ra.mean(), rb - rb.mean()
-    scale = np.sqrt((ra @ ra) * (rb @ rb))
-    return float(np.clip((ra @ rb) / scale, -1.0, 1.0)) if scale > 0 else float("nan")
+    return float(spearman_rows(a, b[None])[0])
+
+
+def scaled(values: npt.ArrayLike) -> Floats:
+    """Each row min-max scaled to [0, 1] over its measured steps; a constant row, which has no
+    scale, becomes NaN."""
+    curves = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    measured = ~np.isnan(curves)
+    low = np.where(measured, curves, np.inf).min(axis=1, keepdims=True)
+    high = np.where(measured, curves, -np.inf).max(axis=1, keepdims=True)
+    spread = np.where(high > low, high - low, np.nan)
+    return (curves - np.where(np.isfinite(low), low, np.nan)) / spread
 
 
 def mean_curve(values: npt.ArrayLike, *, normalise: bool = True) -> Floats:
-    """The mean of several families' curves over N, each scaled to [0, 1] first.
+    """The mean of several families' curves over N.
 
     Args:
         values: shape `[n_families, n_steps]`, NaN where not measured.
-        normalise (`bool`, defaults to `True`): min-max each family over its own steps, so that a
-            wordy family weighs no more than a terse one. A constant family has no scale and is
-            left out.
+        normalise (`bool`, defaults to `True`): min-max each family over its own steps first, so
+            that a wordy family weighs no more than a terse one; a constant family is left out.
 
     Returns:
         Shape `[n_steps]`; NaN where no family was measured.
     """
-    curves = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    curves = scaled(values) if normalise else np.atleast_2d(np.asarray(values, dtype=np.float64))
     measured = ~np.isnan(curves)
-    if normalise:
-        low = np.where(measured, curves, np.inf).min(axis=1, keepdims=True)
-        high = np.where(measured, curves, -np.inf).max(axis=1, keepdims=True)
-        measured = measured & (high > low)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            curves = (curves - low) / (high - low)
-    total = np.where(measured, curves, 0.0).sum(axis=0)
     size = measured.sum(axis=0)
+    total = np.where(measured, curves, 0.0).sum(axis=0)
     return np.where(size > 0, total / np.maximum(size, 1), np.nan)
 
 
