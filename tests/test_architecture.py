@@ -19,6 +19,7 @@ ORDER = (
     "compo",
     "builders",
     "hub_layout",
+    "card_templates",
     "sampling",
     "verification",
     "build",
@@ -43,7 +44,7 @@ def rooms() -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in sorted(SRC.rglob("*.py")):
         top = path.relative_to(SRC).parts[0].removesuffix(".py")
-        if top not in {"__init__", "_recipes"}:
+        if top not in {"__init__", "_recipes", "_cards"}:
             found.setdefault(top, []).append(path)
     return found
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .builders import LORE_COMPO_FEATURES, LoreCompoConfig, composite_to_row
+from .card_templates import fill_card, inline
 from .compo import lexical_overlap
 from .errors import ConfigError
 from .hub_layout import write_dataset_folder
@@ -28,6 +29,7 @@ class BuildRecord:
     """How a LORE-Compo dataset came about.
 
     Args:
+        source, benchmarks (`str`): Hub ids, or names of local files.
         questions (`int`): usable rows in the source.
         rows_dropped (`int`): rows without problem or answer.
         golds_dropped (`int`): questions whose gold does not verify against itself.
@@ -91,7 +93,7 @@ def build_compo(
         usable, removed = remove_overlaps(usable, prompts, ngram)
     composites = config.pair(usable)
     record = BuildRecord(
-        source=config.source,
+        source=_public_name(config.source),
         split=config.split,
         seed=config.seed,
         num_parts=config.num_parts,
@@ -100,7 +102,7 @@ def build_compo(
         questions=len(questions),
         rows_dropped=len(loaded.dropped),
         golds_dropped=golds_dropped,
-        benchmarks=tuple(against),
+        benchmarks=tuple(map(_public_name, against)),
         ngram=ngram,
         overlaps_removed=len(removed),
         composites=len(composites),
@@ -115,25 +117,11 @@ def write_compo(composites: Sequence[Composite], out: Path, name: str, record: B
     from datasets import Dataset
 
     rows = [composite_to_row(c) for c in composites]
-    left_out = f"""| rows without problem or answer | {record.rows_dropped} |
-| golds that do not verify against themselves | {record.golds_dropped} |
-| overlap with {", ".join(record.benchmarks) or "no benchmark (not checked)"} | \
-{record.overlaps_removed} |"""
     write_dataset_folder(
         out,
         {name: Dataset.from_list(rows, features=LORE_COMPO_FEATURES)},
         split="test",
-        body=f"""# LORE-Compo
-
-{record.composites} composites of {record.num_parts} independent questions each, from
-`{record.source}`, paired by {record.pair_by} with seed {record.seed}; each question is used at most
-once. A model that obeys the compute law of arXiv 2512.17901 spends on a composed question what it
-spends on its parts together.
-
-| left out | questions |
-|---|---|
-{left_out}
-""",
+        body=_card_body(record),
         default=name,
         pretty_name="LORE-Compo",
         tags=("reasoning", "hf-lore"),
@@ -141,11 +129,25 @@ spends on its parts together.
     )
 
 
+def _card_body(record: BuildRecord) -> str:
+    values = asdict(record)
+    values["source"] = inline(record.source)
+    values["benchmarks"] = (
+        ", ".join(f"`{inline(b)}`" for b in record.benchmarks) or "benchmarks (not checked)"
+    )
+    return fill_card("lore_compo.md", **values)
+
+
 def read_record(folder: str) -> dict[str, object]:
     """The record beside a local dataset, or only its name for a dataset from elsewhere."""
     file = Path(folder) / RECORD_FILE
     record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {"dataset": folder, **record}
+    return {"dataset": _public_name(folder), **record}
+
+
+def _public_name(source: str) -> str:
+    """A Hub id as it is; of a local file its name only, since cards are published."""
+    return Path(source).name if Path(source).exists() else source
 
 
 def _config_name(source: str) -> str:

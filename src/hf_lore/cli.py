@@ -5,6 +5,7 @@ can mend is one line and exit code 2; what was already sampled stays.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code: 0, 2 for an error to mend, 130 when interrupted."""
     parser = make_parser()
+    # Bars for moving a few rows into a file would bury the ones that matter.
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         args = apply_yaml(parser, list(sys.argv[1:] if argv is None else argv))
         if args.version:

@@ -88,7 +88,7 @@ def make_sampler(
 
         local = TransformersSampler(model, tokenizer, name=name, batch_size=batch_size)
         return local, local.tokenizer
-    if tokenizer is None or name is None:
+    if server is None or tokenizer is None or name is None:
         raise ConfigError(
             "a server needs the model's name and its tokenizer, which renders the prompts and "
             "counts the tokens; fix: give --name and --tokenizer"
