@@ -4,10 +4,10 @@ import random
 from pathlib import Path
 
 from datasets import Dataset
-from model_fixtures import make_llama, make_tokenizer
 
 from hf_lore.hub_layout import write_dataset_folder
 from hf_lore.sft import SFT_FEATURES
+from model_fixtures import make_llama, make_tokenizer
 
 
 def make_rows(tokenizer, *, composites=6, seed=0, opens_with_newline=False):
@@ -51,7 +51,7 @@ def make_rows(tokenizer, *, composites=6, seed=0, opens_with_newline=False):
 
 def write_sft_folder(folder: Path, rows) -> Path:
     dataset = Dataset.from_list(rows, features=SFT_FEATURES)
-    configs = {name: dataset for name in ("sft_compo", "sft_control", "sft_anti")}
+    configs = dict.fromkeys(("sft_compo", "sft_control", "sft_anti"), dataset)
     write_dataset_folder(folder, configs, split="train", body="# rows", default="sft_compo")
     return folder
 

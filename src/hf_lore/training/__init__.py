@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import ConfigError, MissingExtraError
 
-_WHERE = {"CompositionalityCallback": "callbacks"}
+_WHERE = {"CompositionalityCallback": "callbacks", "MonotonicityCallback": "callbacks"}
 
-__all__ = ["CompositionalityCallback", "recipes_path"]
+__all__ = ["CompositionalityCallback", "MonotonicityCallback", "recipes_path"]
 
 
 def recipes_path() -> Path:
