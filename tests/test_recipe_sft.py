@@ -187,6 +187,6 @@ def test_every_recipe_yaml_is_read(folder):
     assert len(files) >= 3
     for file in files:
         argv = ["--config", str(file), "--dataset_name", "d", "--use_cpu"]
-        data, training, model = make_parser().parse([*argv, "--model_name_or_path", "m"])
+        data, training, _ = make_parser().parse([*argv, "--model_name_or_path", "m"])
         assert data.dataset_config == file.stem
         assert training.max_length is None or training.packing
