@@ -4,6 +4,7 @@ Only LaTeX is parsed, never Python expressions, so no text is evaluated as code.
 kept here: the process that asks kills this one.
 """
 
+import cmath
 import logging
 import re
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 
 from math_verify import parse, verify
 from math_verify.parser import LatexExtractionConfig
+from sympy import Expr
 
 from .compare import compare_math, same_leaf
 from .forms import Form, parse_form
@@ -56,6 +58,9 @@ def leaf_equal(gold: str, answer: str) -> bool:
     """
     if (known := same_leaf(gold, answer)) is not None:
         return known
+    if ("=" in gold) != ("=" in answer):
+        # An equation hidden where shapes do not look is no value.
+        return False
     gold_parsed = _parse(gold)
     if not gold_parsed:
         raise UnreadableGoldError(gold)
@@ -64,7 +69,35 @@ def leaf_equal(gold: str, answer: str) -> bool:
     answer_parsed = _parse(answer)
     if not answer_parsed:
         return False
+    if _differ(gold_parsed[0], answer_parsed[0]):
+        return False
     return bool(verify(list(gold_parsed), list(answer_parsed), timeout_seconds=None))
+
+
+# Where expressions are evaluated: irrational-looking, away from zeros, poles and branch cuts.
+_POINTS = (0.8143728, 1.3590417, 2.2360521)
+# Relative; far beyond the sixth digit, to which a decimal answer must agree.
+_DIFFERENCE = 1e-4
+_ZERO = 1e-9
+
+
+def _differ(gold: Any, answer: Any) -> bool:
+    """Whether two expressions differ by value at a point; simplifying says the same, far slower."""
+    if not (isinstance(gold, Expr) and isinstance(answer, Expr)):
+        return False
+    symbols = sorted({s.name for e in (gold, answer) for s in e.free_symbols})
+    at = {name: _POINTS[i % 3] + 0.37 * (i // 3) for i, name in enumerate(symbols)}
+    values = []
+    for expression in (gold, answer):
+        try:
+            place = {s: at[s.name] for s in expression.free_symbols}
+            values.append(complex(expression.subs(place).doit().evalf(12)))
+        except (TypeError, ValueError, ArithmeticError, AttributeError):
+            return False
+    first, second = values
+    if not (cmath.isfinite(first) and cmath.isfinite(second)):
+        return False
+    return abs(first - second) > _DIFFERENCE * max(_ZERO, abs(first), abs(second))
 
 
 def check(gold: str, answer: str) -> bool:

@@ -6,6 +6,7 @@ tuple never equals a list, a percentage never its number, and nothing equals eve
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from .latex import split_top, strip_outer, tidy
@@ -44,7 +45,7 @@ _MATRIX = re.compile(
     r"\\begin\{([pbvBV]?matrix|array)\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL
 )
 _PM = re.compile(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])")
-_WORD = re.compile(r"(?:\\text\{[^{}]*\}|[A-Za-z][a-z]{3,}|[\s\-'.])+")
+_WORD = re.compile(r"(?:\\text\{[^{}]*\}|(?<![A-Za-z])[A-Za-z][a-z]{3,}(?![A-Za-z])|[\s\-'.])+")
 _BASE = re.compile(
     r"(?:\\text\{)?\(?([0-9A-Z]+)\)?\}?\s*_\s*(?:\{\s*(?:\\text\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine|ten)"
     r"\s*\}?\s*\}|(\d+))"
@@ -136,6 +137,7 @@ def _word(text: str) -> Form | None:
     return Form("word", words.casefold()) if words else None
 
 
+@lru_cache(maxsize=4096)
 def parse_form(text: str) -> Form:
     """The shape of a `math` answer. Total: what fits no shape is a leaf."""
     return _parse(tidy(text), 0)

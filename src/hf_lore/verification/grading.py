@@ -5,7 +5,7 @@ Deadlines are wall-clock seconds of one comparison, from its start.
 """
 
 import itertools
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .composites import composite_answers
 from .exact import int_value, seq_items, str_value
 from .extract import final_document, single_answer
 from .latex import is_balanced
-from .pool import Outcome, WorkerPool, shared_pool
+from .pool import Ask, Outcome, WorkerPool, shared_pool
 from .screen import refusal
 from .verdict import GradeItem, Verdict
 
@@ -26,6 +26,7 @@ DEFAULT_TIMEOUT_S = 5.0
 # Answers longer than this are cut in the verdict; they are compared whole.
 SHOWN_CHARACTERS = 500
 CHUNK_ITEMS = 64
+AHEAD_CHUNKS = 4
 CACHED_PAIRS = 100_000
 
 
@@ -97,7 +98,7 @@ def _close(opened: _Open) -> Verdict:
     return _verdict(opened.item, status, opened)
 
 
-def _asks(opened: _Open) -> list[tuple[str, str, str]]:
+def _asks(opened: _Open) -> list[Ask]:
     return [
         ("check", gold, answer)
         for gold, answer, known in zip(
@@ -163,44 +164,51 @@ def grade_many(
     Yields:
         One [`Verdict`] an item, in the items' order, whatever the order of the work.
     """
-    pool = WorkerPool(num_workers)
-    cache: OrderedDict[tuple[str, str], Outcome] = OrderedDict()
-    waiting: list[tuple[list[Verdict | _Open], list[tuple[str, str, str]], Future]] = []
+    pool = shared_pool() if num_workers is None else WorkerPool(num_workers)
     bar = None
     if progress:
         from tqdm import tqdm
 
         bar = tqdm(unit=" answers", desc="verify")
+    known: OrderedDict[Ask, Outcome] = OrderedDict()
+    waiting: deque[tuple[list[Verdict | _Open], list[Ask], Future[list[Outcome]]]] = deque()
+    threads = ThreadPoolExecutor(pool.num_workers, thread_name_prefix="hf-lore-verify")
     source = iter(items)
 
     def finish() -> Iterator[Verdict]:
-        opened, asks, future = waiting.pop(0)
-        for ask, outcome in zip(asks, future.result(), strict=True):
-            cache[ask[1:]] = outcome
-            if len(cache) > CACHED_PAIRS:
-                cache.popitem(last=False)
-        for one in opened:
-            if isinstance(one, _Open):
-                results = iter([cache[a[1:]] for a in _asks(one)])
-                one = _fill(one, results)
+        opened, asks, future = waiting.popleft()
+        known.update(zip(asks, future.result(), strict=True))
+        verdicts = [
+            one if isinstance(one, Verdict) else _fill(one, iter([known[a] for a in _asks(one)]))
+            for one in opened
+        ]
+        while len(known) > CACHED_PAIRS and not waiting:
+            known.popitem(last=False)
+        for verdict in verdicts:
             if bar is not None:
                 bar.update()
-            yield one
+            yield verdict
 
     try:
-        with ThreadPoolExecutor(pool.num_workers) as threads:
-            while chunk := list(itertools.islice(source, CHUNK_ITEMS)):
-                opened = [_open(item) for item in chunk]
-                asks = list(
-                    dict.fromkeys(a for o in opened if isinstance(o, _Open) for a in _asks(o))
-                )
-                waiting.append((opened, asks, threads.submit(pool.run, asks, timeout_s)))
-                while len(waiting) > 4 * pool.num_workers or (waiting and waiting[0][2].done()):
+        while chunk := list(itertools.islice(source, CHUNK_ITEMS)):
+            opened = [_open(item) for item in chunk]
+            wanted = dict.fromkeys(a for o in opened if isinstance(o, _Open) for a in _asks(o))
+            asks = [a for a in wanted if a not in known]
+            waiting.append((opened, asks, threads.submit(pool.run, asks, timeout_s)))
+            if len(known) > CACHED_PAIRS:
+                # What waits may count on what is known: let it finish before anything is forgotten.
+                while waiting:
                     yield from finish()
-            while waiting:
+            while len(waiting) > AHEAD_CHUNKS * pool.num_workers or (
+                waiting and waiting[0][2].done()
+            ):
                 yield from finish()
+        while waiting:
+            yield from finish()
     finally:
-        pool.close()
+        threads.shutdown(wait=False, cancel_futures=True)
+        if pool is not shared_pool():
+            pool.close()
         if bar is not None:
             bar.close()
 

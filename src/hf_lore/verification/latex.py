@@ -7,7 +7,16 @@ milliseconds. Nothing here evaluates mathematics.
 import re
 from dataclasses import dataclass
 
-__all__ = ["Box", "clean", "find_boxes", "is_balanced", "split_top", "strip_outer", "tidy"]
+__all__ = [
+    "Box",
+    "clean",
+    "find_boxes",
+    "is_balanced",
+    "split_top",
+    "strip_outer",
+    "tidy",
+    "undelimit",
+]
 
 # Terminal colours, control characters, and invisible marks that change how text looks but not
 # what it says (zero-width, right-to-left and isolate marks, byte order mark, soft hyphen).
@@ -15,6 +24,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
+# Long runs of blanks say nothing, and make patterns that skip blanks slow.
+_BLANKS = re.compile(r"[ \t]{3,}")
 _UNICODE = str.maketrans(
     {
         "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ",
@@ -32,12 +43,11 @@ _UNICODE = str.maketrans(
 
 def clean(text: str) -> str:
     """`text` without colours, control and invisible characters, Unicode mathematics as LaTeX."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _BLANKS.sub("  ", text.replace("\r\n", "\n").replace("\r", "\n"))
     if "\x1b" in text:
         text = _ANSI.sub("", text)
-    if text.isascii() and text.isprintable():
-        return text
-    return _INVISIBLE.sub("", text).translate(_UNICODE)
+    text = _INVISIBLE.sub("", text)
+    return text if text.isascii() else text.translate(_UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +196,8 @@ _SUBSTITUTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"), ("**", "**"), ("`", "`"))
 
 
-def tidy(text: str) -> str:
-    r"""One way to write what LaTeX writes in many: sizes, spacing, `\dfrac`, `\frac12`, delimiters.
-
-    Changes no value. Trailing full stops, commas and colons are dropped with the outer `$`, `\(`,
-    `\[`, `**` and back-ticks.
-    """
+def undelimit(text: str) -> str:
+    r"""`text` without the `$`, `\(`, `\[`, `**` or back-ticks around all of it, and final stops."""
     text = text.strip()
     for _ in range(4):
         before = text
@@ -203,6 +209,16 @@ def tidy(text: str) -> str:
                 text = inner.strip()
         if text == before:
             break
+    return text
+
+
+def tidy(text: str) -> str:
+    r"""One way to write what LaTeX writes in many: sizes, spacing, `\dfrac`, `\frac12`, delimiters.
+
+    Changes no value. Trailing full stops, commas and colons are dropped with the outer `$`, `\(`,
+    `\[`, `**` and back-ticks.
+    """
+    text = undelimit(text)
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
     return text.strip()

@@ -162,6 +162,8 @@ class WorkerPool:
         if not timeout_s > 0:
             raise ConfigError(f"timeout_s is {timeout_s}; fix: a number of seconds above 0")
         outcomes: list[Outcome] = []
+        if not asks:
+            return outcomes
         deaths = 0
         worker = self._slots.get()
         try:
@@ -171,7 +173,8 @@ class WorkerPool:
                 before = len(outcomes)
                 if not self._serve(worker, asks, outcomes, timeout_s):
                     self._drop(worker)
-                    worker = None
+                    # At once, so that it has started by the time it is needed.
+                    worker = self._start()
                     deaths = 0 if len(outcomes) > before else deaths + 1
                     if deaths == 2:
                         # Twice on the same question: it is the question that kills.
