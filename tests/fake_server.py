@@ -43,7 +43,7 @@ def trace_ids(tokenizer: Any, prompt: str, seed: int, limit: int) -> tuple[list[
     n_thought = 3 + digest[0] % 38
     thought = "".join(chr(97 + digest[1 + i % 31] % 26) for i in range(n_thought))
     text = f"{thought}\n</think>\n\\boxed{{{digest[1] % 5}}}"
-    ids = tokenizer.encode(text, add_special_tokens=False) + [tokenizer.eos_token_id]
+    ids = [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
     return ids[:limit], len(ids) <= limit
 
 
@@ -59,6 +59,7 @@ class FakeServer:
     context: int | None = None
     adds_bos: bool = True
     greedy: bool = False
+    long_traces: bool = False
     api_key: str | None = None
     model: str = "tiny"
     info: dict = field(default_factory=dict)
@@ -68,6 +69,7 @@ class FakeServer:
     most_in_flight: int = 0
     in_flight: int = 0
     n_429: int = 0
+    exchanges: list[tuple[str, Any, int, Any]] = field(default_factory=list)
 
     def __enter__(self) -> "FakeServer":
         self._loop = asyncio.new_event_loop()
@@ -80,6 +82,7 @@ class FakeServer:
             app.router.add_get("/health", self._models)
             app.router.add_post("/v1/completions", self._post)
             app.router.add_post("/generate", self._post)
+            app.router.add_post("/tokenize", self._tokenize)
             self._runner = web.AppRunner(app, shutdown_timeout=0.1)
             await self._runner.setup()
             site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=4096)
@@ -127,7 +130,16 @@ class FakeServer:
             "max_client_batch_size": 4, "router": "text-generation-router", "version": "3.3.4",
             "sha": None, "docker_label": None,
         }  # fmt: skip
-        return web.json_response({**info, **self.info})
+        answer = {**info, **{k: v for k, v in self.info.items() if k in info}}
+        self.exchanges.append(("/info", None, 200, answer))
+        return web.json_response(answer)
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        ids = self.tokenizer.encode(body["inputs"], add_special_tokens=True)
+        listed = [{"id": i, "text": "", "start": 0, "stop": 0} for i in ids]
+        self.exchanges.append(("/tokenize", body, 200, listed))
+        return web.json_response(listed)
 
     def _unauthorised(self, request: web.Request) -> bool:
         return self.api_key is not None and (
@@ -157,6 +169,7 @@ class FakeServer:
             if fault is not None:
                 return await self._break(request, fault, orjson.dumps(answer))
             self.answered += 1
+            self.exchanges.append((request.path, body, 200, answer))
             return web.Response(body=orjson.dumps(answer), content_type="application/json")
         finally:
             self.in_flight -= 1
@@ -171,6 +184,7 @@ class FakeServer:
             body = {"error": fault.message, "error_type": kind}
         else:
             body = {"error": {"message": fault.message, "code": fault.status}}
+        self.exchanges.append(("/refused", None, fault.status, body))
         return web.json_response(body, status=fault.status, headers=headers)
 
     async def _break(self, request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
@@ -197,6 +211,8 @@ class FakeServer:
 
     def _trace(self, ids: list[int], seed: int | None, limit: int) -> tuple[list[int], bool]:
         seed = 0 if self.greedy or seed is None else seed
+        if self.long_traces:  # one letter again and again, never an end
+            return [self.tokenizer.encode("a", add_special_tokens=False)[0]] * limit, False
         return trace_ids(self.tokenizer, self.tokenizer.decode(ids), seed, limit)
 
     def _complete(self, body: dict) -> dict | Fault:
@@ -264,10 +280,11 @@ class FakeServer:
                 message="Input validation error: `inputs` tokens + `max_new_tokens` must be <= "
                 f"{limit['max_total_tokens']}",
             )
-        greedy = not p.get("do_sample", False)
+        greedy = self.greedy or not p.get("do_sample", False)
         # Passes of `pass_tokens` are not cut at the budget, but after the pass that reaches it.
-        per_pass = limit.get("pass_tokens", 1024)
-        most = asked if asked <= per_pass else -(-asked // per_pass) * per_pass
+        most = asked if asked <= 1024 else -(-asked // 1024) * 1024
+        if "stops_after" in limit:  # a limit that /info does not tell
+            most = min(most, limit["stops_after"])
         ids, ended = self._trace(prompt_ids, 0 if greedy else p.get("seed"), most)
         tokens = [
             {
@@ -289,6 +306,5 @@ class FakeServer:
                 "prefill": [],
                 "tokens": tokens,
                 "best_of_sequences": None,
-                "top_tokens": None,
             }
         return reply

@@ -1,15 +1,15 @@
 """`OpenAISampler` against servers of several kinds over real sockets, whole and broken."""
 
 import pytest
-from fake_server import Fault, FakeServer, trace_ids
-from model_fixtures import make_tokenizer
 
+from fake_server import FakeServer, Fault, trace_ids
 from hf_lore.errors import ConfigError, ServerError
 from hf_lore.sampling.collect import collect_samples
 from hf_lore.sampling.openai import Dialect, OpenAISampler
 from hf_lore.sampling.sample import Draw, Prompt, SamplingParams, draw_seed
 from hf_lore.sampling.store import SampleStore
 from hf_lore.sampling.transport import Patience
+from model_fixtures import make_tokenizer
 
 PARAMS = SamplingParams(temperature=0.7, top_p=0.9, max_new_tokens=60, seed=3)
 QUICK = Patience(answer_s=5, body_s=0.3, silence_s=3, attempts=6)

@@ -19,7 +19,7 @@ import orjson
 from ..errors import ConfigError, ServerError
 from .counting import R1_TAGS, ThinkTags
 from .sample import CountMethod, Draw, FinishReason, Sample, SamplingParams
-from .server_samples import SampleMaker, local_context_tokens
+from .server_samples import SampleMaker, local_context_tokens, special_ids
 from .transport import BadReplyError, Failure, Job, Patience, Transport, encode_json
 
 if TYPE_CHECKING:
@@ -314,8 +314,9 @@ class OpenAISampler:
         status, listed = self._try(index, listing)
         if status == 200 and _has_pieces(listed):
             return listing
-        close = self._tags.close if self._tags else None
-        if close in self._tokenizer.all_special_tokens:
+        close = self._tags.close if self._tags else ""
+        close_ids = self._tokenizer.encode(close, add_special_tokens=False)
+        if not special_ids(self._tokenizer).isdisjoint(close_ids):
             raise ServerError(
                 f"{self._transport.labels[index]} returns no token ids, and {close!r} is a special "
                 "token, which its text leaves out; fix: use a server that returns ids (vLLM, "

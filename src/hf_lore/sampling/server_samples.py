@@ -22,7 +22,7 @@ from .transport import Failure
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["SampleMaker", "local_context_tokens", "says_too_long"]
+__all__ = ["SampleMaker", "local_context_tokens", "says_too_long", "special_ids"]
 
 # How vLLM, SGLang, TGI and hosted endpoints word it.
 _TOO_LONG = re.compile(
@@ -36,6 +36,12 @@ _TOO_LONG = re.compile(
 def says_too_long(message: str) -> bool:
     """Whether a refusal is about a prompt that does not fit the model's context."""
     return _TOO_LONG.search(message) is not None
+
+
+def special_ids(tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """Ids that a server's text leaves out: also of control tokens that have no role by name."""
+    flagged = (i for i, token in tokenizer.added_tokens_decoder.items() if token.special)
+    return frozenset(tokenizer.all_special_ids).union(flagged)
 
 
 def local_context_tokens(tokenizer: "PreTrainedTokenizerBase") -> int | None:
@@ -90,16 +96,21 @@ class SampleMaker:
         self._tags, self._method = tags, count_method
         self._codec = _TagCodec(tokenizer, tags)
         self._eos_ids = frozenset({tokenizer.eos_token_id})
-        self._special_ids = frozenset(tokenizer.all_special_ids)
+        self._special_ids = special_ids(tokenizer)
 
     def key(self, draw: Draw) -> str:
         question = draw.prompt.question_id
         return sample_key(question, self._model, self._revision, self._params_hash, draw.number)
 
-    def from_ids(self, draw: Draw, ids: Sequence[int], text: str, finish: FinishReason) -> Sample:
+    def from_ids(
+        self, draw: Draw, ids: Sequence[int], text: str | None, finish: FinishReason
+    ) -> Sample:
         """An answer whose ids are known; `text` is the server's, used where it must be right."""
-        body = ids[:-1] if finish == "stop" and ids and ids[-1] in self._special_ids else ids
-        if not self._special_ids.isdisjoint(body):  # which servers may have left out
+        last = ids[-1] if ids else None
+        if finish == "length" and last in self._eos_ids:
+            finish = "stop"  # EOS as the very last token of the budget
+        body = ids[:-1] if finish == "stop" and last in self._special_ids else ids
+        if text is None or not self._special_ids.isdisjoint(body):  # left out by many servers
             text = self._codec.decode(
                 list(body), skip_special_tokens=False, clean_up_tokenization_spaces=False
             )
