@@ -2,12 +2,22 @@
 
 from itertools import product
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_lore.errors import ConfigError
-from hf_lore.selection import Candidates, Choice, CompoSelector, Selection, select_composites
+from hf_lore.gap_search import PaddedLengths
+from hf_lore.selection import (
+    Candidates,
+    Choice,
+    CompoSelector,
+    RaggedLengths,
+    Selection,
+    select_composites,
+)
 
 # A small range of lengths makes ties common.
 lengths = st.lists(st.integers(0, 12), max_size=5)
@@ -30,9 +40,88 @@ def brute_force(rows, strategy):
 
 @pytest.mark.parametrize("strategy", ["min", "max"])
 @given(rows=roles)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_select_is_brute_force(strategy, rows):
     assert CompoSelector(strategy).select(rows[:-1], rows[-1]) == brute_force(rows, strategy)
+
+
+def as_columns(rows):
+    return [RaggedLengths.from_lists(column) for column in zip(*rows)]
+
+
+# Long lengths take another width of keys; lengths beyond 2⁴⁰ leave packed keys altogether.
+scaled_roles = st.tuples(st.integers(2, 3), st.sampled_from([1, 37, 1 << 24, 1 << 44])).flatmap(
+    lambda given: st.lists(
+        st.lists(
+            st.lists(st.integers(0, 12).map(lambda v: v * given[1]), max_size=5),
+            min_size=given[0] + 1,
+            max_size=given[0] + 1,
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+
+
+@pytest.mark.parametrize("strategy", ["min", "random", "max"])
+@pytest.mark.parametrize("share", [None, 0.1])
+@given(rows=scaled_roles)
+@settings(max_examples=60, deadline=None)
+def test_select_many_is_select(strategy, share, rows):
+    selector = CompoSelector(strategy, seed=1, max_relative_gap=share)
+    keys = [f"c-{i}" for i in range(len(rows))]
+    columns = as_columns(rows)
+    many = selector.select_many(columns[:-1], columns[-1], keys)
+    expected = [selector.select(row[:-1], row[-1], key) for row, key in zip(rows, keys)]
+    assert [many[i] for i in range(len(many))] == expected
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=5), min_size=3, max_size=3),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_sorting_is_comparing(rows):
+    columns = as_columns(rows)
+    starts = np.stack([column.offsets[:-1] for column in columns], axis=1)
+    sizes = np.array([[len(role) for role in row] for row in rows])
+    block = PaddedLengths([column.values for column in columns], starts, sizes)
+    assert block._by_sorting().tolist() == block._by_comparing().tolist()
+
+
+@pytest.mark.parametrize("k", [3, 17, 40])
+def test_select_many_over_several_blocks(k):
+    rng = np.random.default_rng(k)
+    n = 6000 if k < 10 else 300
+    rows = [
+        [rng.integers(1, 4000, rng.integers(0, k + 1)).tolist() for _ in range(3)] for _ in range(n)
+    ]
+    columns = as_columns(rows)
+    many = CompoSelector().select_many(columns[:-1], columns[-1])
+    assert [many[i] for i in range(n)] == [CompoSelector().select(r[:-1], r[-1]) for r in rows]
+    arrow = [
+        RaggedLengths.from_arrow(pa.array([row[j] for row in rows], pa.list_(pa.int64())))
+        for j in range(3)
+    ]
+    again = CompoSelector().select_many(arrow[:-1], arrow[-1])
+    assert again.indices.tolist() == many.indices.tolist()
+
+
+def test_select_many_refuses_what_does_not_fit():
+    one, two = RaggedLengths.from_lists([[1]]), RaggedLengths.from_lists([[1], [2]])
+    with pytest.raises(ConfigError, match="differ in rows"):
+        CompoSelector().select_many([one, one], two)
+    with pytest.raises(ConfigError, match="needs a key"):
+        CompoSelector("random").select_many([one, one], one)
+    with pytest.raises(ConfigError, match="offsets must rise"):
+        RaggedLengths(np.array([1, 2]), np.array([0, 3]))
+    with pytest.raises(ConfigError, match="is null"):
+        RaggedLengths.from_arrow(pa.array([[1, None]]))
+    empty = RaggedLengths.from_lists([])
+    assert len(CompoSelector().select_many([empty, empty], empty)) == 0
 
 
 def test_worked_by_hand():

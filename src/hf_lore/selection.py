@@ -6,7 +6,6 @@ uniformly (the control). Lengths are reasoning tokens. Holds no text and grades 
 right was decided before.
 """
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ConfigError
+from .gap_search import Ints, PaddedLengths, hashed_index, largest_gap, smallest_gap
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,9 +42,8 @@ RejectionReason = Literal[
     "gold_unparsed",
     "server_error",
 ]
-Ints = npt.NDArray[np.int64]
-# Sums held at once by `select_many`: 2 MB of keys.
-_BLOCK_SUMS = 1 << 18
+# Sums held at once by `select_many`: 1 MB of keys.
+_BLOCK_SUMS = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +216,19 @@ class CompoSelector:
         if any(len(row) == 0 for row in lengths):
             return None
         if self.strategy == "min" or self.max_relative_gap is not None:
-            best = _smallest_gap(lengths)
-            if self.max_relative_gap is not None:
-                total = sum(int(row[i]) for row, i in zip(lengths[:-1], best.indices))
-                if best.gap_tokens > self.max_relative_gap * total:
-                    return None
+            best = smallest_gap(lengths)
+            gap, total = _gap_and_total(lengths, best)
+            if self.max_relative_gap is not None and gap > self.max_relative_gap * total:
+                return None
             if self.strategy == "min":
-                return best
+                return Choice(best, gap)
         if self.strategy == "max":
-            return _largest_gap(lengths)
-        sizes = tuple(len(row) for row in lengths)
-        flat = hashed_index(self.seed, key, int(np.prod(sizes, dtype=np.int64)))
-        return _choice(lengths, tuple(int(i) for i in np.unravel_index(flat, sizes)))
+            chosen = largest_gap(lengths)
+        else:
+            sizes = tuple(len(row) for row in lengths)
+            flat = hashed_index(self.seed, key, int(np.prod(sizes, dtype=np.int64)))
+            chosen = tuple(int(i) for i in np.unravel_index(flat, sizes))
+        return Choice(chosen, _gap_and_total(lengths, chosen)[0])
 
     def select_many(
         self,
@@ -259,42 +259,34 @@ class CompoSelector:
             raise ConfigError("the random strategy needs a key a composite; fix: pass their ids")
         n = len(composed)
         sizes = np.stack([np.diff(column.offsets) for column in columns], axis=1)
-        usable = (sizes > 0).all(axis=1)
+        usable = sizes.min(axis=1) > 0
         indices = np.full((n, len(columns)), -1, dtype=np.int32)
         gaps = np.full(n, -1, dtype=np.int64)
-        widths = sizes.max(axis=0, initial=0)
         # Rows a block: the sums of one stay in the cache.
-        step = max(1, _BLOCK_SUMS // max(1, int(np.prod(widths[:-1], dtype=np.float64))))
+        widths = np.maximum(sizes.max(axis=0, initial=1), 1)
+        step = max(1, _BLOCK_SUMS // math.prod(int(width) for width in widths[:-1]))
+        starts = np.stack([column.offsets[:-1] for column in columns], axis=1)
+        values = [column.values for column in columns]
         for start in range(0, n, step):
             rows = start + np.flatnonzero(usable[start : start + step])
             if len(rows) == 0:
                 continue
-            block = _Block(columns, rows, sizes[rows])
-            chosen: Ints | None = None
+            block = PaddedLengths(values, starts[rows], sizes[rows])
+            best = chosen = np.empty(0, dtype=np.int64)
             if self.strategy == "min" or self.max_relative_gap is not None:
-                chosen = block.smallest_gap()
-                if self.max_relative_gap is not None:
-                    total, gap = block.parts_total(chosen), block.gap(chosen)
-                    near = gap <= self.max_relative_gap * total
-                    rows, chosen = rows[near], chosen[near]
-                    if len(rows) == 0:
-                        continue
-                    block = _Block(columns, rows, sizes[rows])
+                best = chosen = block.smallest_gap()
+            if self.max_relative_gap is not None:
+                near = np.flatnonzero(
+                    block.gap(best) <= self.max_relative_gap * block.parts_total(best)
+                )
+                rows, chosen, block = rows[near], best[near], block.take(near)
             if self.strategy == "max":
                 chosen = block.largest_gap()
-            elif self.strategy == "random":
-                assert keys is not None
-                chosen = block.hashed(self.seed, [keys[row] for row in rows])
-            assert chosen is not None
+            elif self.strategy == "random" and keys is not None:
+                chosen = block.hashed(self.seed, [keys[int(row)] for row in rows])
             indices[rows] = chosen
             gaps[rows] = block.gap(chosen)
         return Choices(indices, gaps)
-
-
-def hashed_index(seed: int, key: str, size: int) -> int:
-    """A number in [0, size), uniform but for a bias below size / 2¹²⁸."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()[:16]
-    return int.from_bytes(digest, "big") * size >> 128
 
 
 def _lengths(row: Sequence[int]) -> Ints:
@@ -306,55 +298,11 @@ def _lengths(row: Sequence[int]) -> Ints:
     return values
 
 
-def _choice(lengths: Sequence[Ints], indices: tuple[int, ...]) -> Choice:
+def _gap_and_total(lengths: Sequence[Ints], indices: tuple[int, ...]) -> tuple[int, int]:
+    """The gap, and the parts' summed length."""
     chosen = [int(row[i]) for row, i in zip(lengths, indices)]
-    return Choice(indices, abs(sum(chosen[:-1]) - chosen[-1]))
-
-
-def _distinct_sums(parts: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """All sums of one length a part, ascending, each once, with its lowest flat index (C order).
-
-    Equal sums of a prefix are merged early: whatever follows, the lower prefix wins the tie.
-    """
-    sums, where = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-    for row in parts:
-        grid = (sums[:, None] + row[None, :]).ravel()
-        index = (where[:, None] * len(row) + np.arange(len(row))[None, :]).ravel()
-        order = np.lexsort((index, grid))
-        grid, index = grid[order], index[order]
-        first = np.ones(len(grid), dtype=bool)
-        first[1:] = grid[1:] != grid[:-1]
-        sums, where = grid[first], index[first]
-    return sums, where
-
-
-def _smallest_gap(lengths: Sequence[Ints]) -> Choice:
-    sums, where = _distinct_sums(lengths[:-1])
-    composed = lengths[-1]
-    above = np.searchsorted(sums, composed)
-    nearest = np.concatenate([np.maximum(above - 1, 0), np.minimum(above, len(sums) - 1)])
-    return _best(lengths, sums[nearest], where[nearest], np.tile(np.arange(len(composed)), 2), 1)
-
-
-def _largest_gap(lengths: Sequence[Ints]) -> Choice:
-    # |sum − l| is convex in both, so the largest gap lies at their ends; the first of equal values.
-    composed = lengths[-1]
-    ends = [[int(end(row)) for row in lengths[:-1]] for end in (np.argmin, np.argmax)]
-    sizes = tuple(len(row) for row in lengths[:-1])
-    where = np.array([np.ravel_multi_index(end, sizes) for end in ends])
-    sums = np.array([sum(int(row[i]) for row, i in zip(lengths, end)) for end in ends])
-    last = np.array([int(np.argmin(composed)), int(np.argmax(composed))])
-    return _best(lengths, np.repeat(sums, 2), np.repeat(where, 2), np.tile(last, 2), -1)
-
-
-def _best(lengths: Sequence[Ints], sums: Ints, where: Ints, last: Ints, sign: int) -> Choice:
-    """The candidate of smallest `sign` × gap, then total length, then indices."""
-    composed = lengths[-1][last]
-    gap = np.abs(sums - composed)
-    row = np.lexsort((last, where, sums + composed, sign * gap))[0]
-    sizes = tuple(len(part) for part in lengths[:-1])
-    parts = np.unravel_index(int(where[row]), sizes)
-    return Choice((*(int(i) for i in parts), int(last[row])), int(gap[row]))
+    total = sum(chosen[:-1])
+    return abs(total - chosen[-1]), total
 
 
 def select_composites(
@@ -381,123 +329,3 @@ def select_composites(
                 continue
             reason = "gap_too_large"
         yield Rejection(item.composite_id, selector.strategy, reason)
-
-
-class _Block:
-    """Some rows of the ragged columns, padded to a rectangle; all rows have every role."""
-
-    def __init__(self, columns: Sequence[RaggedLengths], rows: Ints, sizes: Ints) -> None:
-        self.sizes = sizes
-        self.widths = tuple(int(width) for width in sizes.max(axis=0))
-        self.lengths: list[Ints] = []
-        self.present: list[npt.NDArray[np.bool_]] = []
-        for role, column in enumerate(columns):
-            place = np.arange(self.widths[role])
-            present = place < sizes[:, role, None]
-            where = column.offsets[rows][:, None] + np.where(present, place, 0)
-            self.lengths.append(column.values[where])
-            self.present.append(present)
-
-    def picked(self, chosen: Ints) -> list[Ints]:
-        rows = np.arange(len(chosen))
-        return [values[rows, chosen[:, role]] for role, values in enumerate(self.lengths)]
-
-    def parts_total(self, chosen: Ints) -> Ints:
-        return np.sum(self.picked(chosen)[:-1], axis=0)
-
-    def gap(self, chosen: Ints) -> Ints:
-        return np.abs(self.parts_total(chosen) - self.picked(chosen)[-1])
-
-    def hashed(self, seed: int, keys: Sequence[str]) -> Ints:
-        chosen = np.empty(self.sizes.shape, dtype=np.int64)
-        for row, (key, sizes) in enumerate(zip(keys, self.sizes.tolist())):
-            flat = hashed_index(seed, key, math.prod(sizes))
-            for role in range(len(sizes) - 1, -1, -1):
-                flat, chosen[row, role] = divmod(flat, sizes[role])
-        return chosen
-
-    def _unpacked(self, where: Ints, last: Ints) -> Ints:
-        return np.stack([*np.unravel_index(where, self.widths[:-1]), last], axis=1)
-
-    def largest_gap(self) -> Ints:
-        """As `_largest_gap`: the four corners, least by (−gap, total, indices)."""
-        first = np.iinfo(np.int64)
-        low = [
-            np.where(ok, values, first.max).argmin(axis=1)
-            for values, ok in zip(self.lengths, self.present)
-        ]
-        high = [
-            np.where(ok, values, -1).argmax(axis=1)
-            for values, ok in zip(self.lengths, self.present)
-        ]
-        best, best_rank = np.empty(0), np.empty(0)
-        for parts in (low, high):
-            for last in (low, high):
-                chosen = np.stack([*parts[:-1], last[-1]], axis=1)
-                total = self.parts_total(chosen) + self.picked(chosen)[-1]
-                rank = np.concatenate([-self.gap(chosen)[:, None], total[:, None], chosen], axis=1)
-                if len(best) == 0:
-                    best, best_rank = chosen, rank
-                    continue
-                differs = rank != best_rank
-                column = differs.argmax(axis=1)[:, None]
-                less = np.take_along_axis(rank < best_rank, column, axis=1)
-                best, best_rank = np.where(less, chosen, best), np.where(less, rank, best_rank)
-        return best
-
-    def smallest_gap(self) -> Ints:
-        """As `_smallest_gap`, all rows in one sort and one search.
-
-        A key is (row, sum, flat index) packed into 64 bits, so that sorting each row's keys sorts
-        the whole block, and one binary search finds each composite's neighbours in its own row.
-        """
-        composed, n = self.lengths[-1], len(self.sizes)
-        highest = max(int(composed.max()), sum(int(values.max()) for values in self.lengths[:-1]))
-        # Above every real sum by more than any real gap: padding is never nearest.
-        absent = 2 * highest + 1
-        index_bits = max(1, (math.prod(self.widths[:-1]) - 1).bit_length())
-        row_bits = index_bits + (absent * len(self.widths)).bit_length()
-        if row_bits + n.bit_length() > 62:
-            return self._one_by_one()
-        sums = np.zeros((n, 1), dtype=np.int64)
-        for values, ok in zip(self.lengths[:-1], self.present):
-            padded = np.where(ok, values, absent)
-            sums = (sums[:, :, None] + padded[:, None, :]).reshape(n, -1)
-        sums <<= index_bits
-        sums += np.arange(sums.shape[1])
-        sums.sort(axis=1)
-        base = np.arange(n)[:, None] << row_bits
-        sums += base
-        keys = sums.ravel()
-        above = np.searchsorted(keys, (base + (composed << index_bits)).ravel()).reshape(n, -1)
-        width = sums.shape[1]
-        start = np.arange(n)[:, None] * width
-        # Two candidates for each composed length, the neighbour above and the one below.
-        near = np.concatenate(
-            [np.minimum(above, start + width - 1), np.maximum(above - 1, start)], 1
-        )
-        low = (1 << row_bits) - 1
-        nearest = (keys[near] & low) >> index_bits
-        both = np.concatenate([composed, composed], axis=1)
-        present = np.concatenate([self.present[-1], self.present[-1]], axis=1)
-        gap = np.where(present, np.abs(nearest - both), absent * len(self.widths))
-        # (gap, total) as one number, then ties of both by index.
-        rank = gap * (4 * absent * len(self.widths)) + nearest + both
-        row, candidate = np.nonzero(rank == rank.min(axis=1, keepdims=True))
-        # The lowest index of an equal sum is the first of its run, not the last found from above.
-        run = (row << row_bits) + (nearest[row, candidate] << index_bits)
-        where = keys[np.searchsorted(keys, run)] & ((1 << index_bits) - 1)
-        last = candidate % self.widths[-1]
-        order = np.lexsort((last, where, row))
-        _, first = np.unique(row[order], return_index=True)
-        return self._unpacked(where[order][first], last[order][first])
-
-    def _one_by_one(self) -> Ints:
-        """Lengths or numbers of combinations beyond 64-bit keys."""
-        return np.array(
-            [
-                _smallest_gap([v[i, : sizes[r]] for r, v in enumerate(self.lengths)]).indices
-                for i, sizes in enumerate(self.sizes)
-            ],
-            dtype=np.int64,
-        )

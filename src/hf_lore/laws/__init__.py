@@ -1,8 +1,8 @@
 """The laws of reasoning as functions of arrays. Pure numpy, float64; no import of the package.
 
 `deviation`, `accuracy`, `rank` and `floor` hold the plain statistics; `compositionality`,
-`monotonicity`, `fits` and `comparison` put them together with intervals from `bootstrap`; `planning`
-says what they cost. See docs/laws.md for what each score means and when not to trust it.
+`monotonicity`, `fits` and `comparison` put them together with intervals from `bootstrap`;
+`planning` says what they cost. See docs/laws.md for what each score means and when not to trust it.
 """
 
 from .accuracy import ZERO_RULES, ZeroRule, log_accuracy, pass_at_k

@@ -47,8 +47,8 @@ class AccuracyLawFit:
     Args:
         rate (`LawScore`): λ, per unit of κ.
         deviance (`float`): 2 (log likelihood of each question's own A − that of the law).
-        fit_p_value (`float`): share of 200 simulated data sets that obey the law with this λ and have
-            at least this deviance: small means that the law, with one λ for all, does not fit.
+        fit_p_value (`float`): share of 200 simulated data sets, lawful with this λ, that have at
+            least this deviance: small means that the law, with one λ for all, does not fit.
     """
 
     rate: LawScore
