@@ -26,7 +26,8 @@ from ..errors import ConfigError, ServerError
 from .counting import R1_TAGS, ThinkTags
 from .sample import CountMethod, Draw, FinishReason, Sample, SamplingParams
 from .server_samples import SampleMaker
-from .transport import BadReplyError, Failure, Job, Patience, Transport, encode_json
+from .transport import BadReplyError, Failure, Job, Patience, Transport
+from .wire import encode_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,22 +15,19 @@ sent in one header and appear in no message. Proxies of the environment are not 
 import asyncio
 import queue
 import random
-import socket
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-import orjson
 
 from ..errors import ConfigError, ServerError
 from .server_pool import Server, ServerPool
+from .wire import error_text, kept_alive_socket, parse_json, retry_after_seconds
 
-__all__ = ["BadReplyError", "Failure", "Job", "Patience", "Transport", "encode_json"]
+__all__ = ["BadReplyError", "Failure", "Job", "Patience", "Transport"]
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -38,7 +35,6 @@ K = TypeVar("K")
 REFUSED = frozenset({400, 413, 422})
 RETRIED = frozenset({408, 424, 429, 500, 502, 503, 504})
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 10.0
-LONGEST_RETRY_AFTER_S = 120.0
 # Finished samples are handed over this often, in groups.
 HAND_OVER_S = 0.02
 MESSAGE_CHARACTERS = 300
@@ -79,16 +75,6 @@ class Failure:
 
     status: int
     message: str
-
-
-def encode_json(body: object) -> bytes:
-    """Compact JSON; a lone surrogate, which orjson refuses, goes out escaped."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        import json
-
-        return json.dumps(body).encode()
 
 
 class Transport:
@@ -177,7 +163,7 @@ class Transport:
                             raise self._unreachable(server, error) from None
                     else:
                         if status not in (429, 502, 503, 504) or wait_s > LONGEST_WAIT_S:
-                            return status, _parsed(body)
+                            return status, parse_json(body)
                     await asyncio.sleep(wait_s)
                     wait_s *= 2
 
@@ -301,13 +287,13 @@ class Transport:
             try:
                 async with session.post(server.url + path, data=job.payload) as response:
                     status = response.status
-                    retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+                    retry_after_s = retry_after_seconds(response.headers.get("Retry-After"))
                     body = await self._read(response)
                 if status == 200:
                     result = on_answer(job.item, body, server.index)
                     self._pool.answered(server)
                     return result
-                message = f"{status} {self._say(_error_text(body))}"
+                message = f"{status} {self._say(error_text(body))}"
             except BadReplyError as error:
                 message = f"unusable answer: {self._say(error)}"
             except aiohttp.ClientConnectorError as error:
@@ -357,7 +343,7 @@ class Transport:
             headers["Authorization"] = f"Bearer {self._api_key}"
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=75, socket_factory=_kept_alive_socket
+                limit=0, keepalive_timeout=75, socket_factory=kept_alive_socket
             ),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=30, sock_read=self._patience.answer_s
@@ -384,17 +370,6 @@ class Transport:
         return " ".join(text.split())[:MESSAGE_CHARACTERS]
 
 
-def _kept_alive_socket(address: Any) -> socket.socket:
-    """A socket whose dead peer is noticed after some two minutes, however long an answer takes."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 6)):
-        if hasattr(socket, option):  # not everywhere
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
-
-
 def _in_thread(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end in a loop and thread of its own: the caller may already be in a loop."""
     results: list[T] = []
@@ -412,33 +387,3 @@ def _in_thread(work: Coroutine[Any, Any, T]) -> T:
     if errors:
         raise errors[0]
     return results[0]
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body.decode("utf-8", "replace")
-
-
-def _error_text(body: bytes) -> str:
-    """What a server says is wrong: OpenAI's, TGI's and FastAPI's shapes, or the text itself."""
-    parsed = _parsed(body)
-    for name in ("error", "message", "detail"):
-        if isinstance(parsed, dict) and parsed.get(name):
-            parsed = parsed[name]
-    return parsed if isinstance(parsed, str) else orjson.dumps(parsed).decode()
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Seconds or an HTTP date, capped; None where absent or meaningless."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
