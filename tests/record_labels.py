@@ -10,22 +10,26 @@ import runpy
 import sys
 
 
-def main() -> None:
-    out, script, *arguments = sys.argv[1:]
-    from trl.trainer import sft_trainer
-
-    collate = sft_trainer.DataCollatorForLanguageModeling.torch_call
-
-    def watched(self, examples):
+def watched(collate, out):
+    def recording(self, examples):
         batch = collate(self, examples)
+        seen = {k: v.tolist() for k, v in batch.items() if k.endswith(("ids", "labels", "mask"))}
         with open(out, "a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({k: v.tolist() for k, v in batch.items() if "label" in k or "ids" in k})
-                + "\n"
-            )
+            file.write(json.dumps(seen) + "\n")
         return batch
 
-    sft_trainer.DataCollatorForLanguageModeling.torch_call = watched
+    return recording
+
+
+def main() -> None:
+    out, script, *arguments = sys.argv[1:]
+    from trl.trainer import dpo_trainer, sft_trainer
+
+    for collator in (
+        sft_trainer.DataCollatorForLanguageModeling,
+        dpo_trainer.DataCollatorForPreference,
+    ):
+        collator.torch_call = watched(collator.torch_call, out)
     sys.argv = [script, *arguments]
     runpy.run_path(script, run_name="__main__")
 

@@ -56,9 +56,9 @@ def write_sft_folder(folder: Path, rows) -> Path:
     return folder
 
 
-def save_student(folder: Path, *, context=512, **tokenizer_options) -> Path:
+def save_student(folder: Path, *, context=512, eos_bias=0.0, **tokenizer_options) -> Path:
     tokenizer = make_tokenizer(**tokenizer_options)
-    model = make_llama(tokenizer, context=context)
+    model = make_llama(tokenizer, context=context, eos_bias=eos_bias)
     model.generation_config.do_sample = True
     model.generation_config.temperature = 0.7
     model.save_pretrained(folder)

@@ -9,9 +9,14 @@ from typing import Any
 
 from ..errors import ConfigError, MissingExtraError
 
-_WHERE = {"CompositionalityCallback": "callbacks", "MonotonicityCallback": "callbacks"}
+_WHERE = {
+    "CompositionalityCallback": "callbacks",
+    "MonotonicityCallback": "callbacks",
+    "answer_reward": "rewards",
+    "compositionality_reward": "rewards",
+}
 
-__all__ = ["CompositionalityCallback", "MonotonicityCallback", "recipes_path"]
+__all__ = [*_WHERE, "recipes_path"]
 
 
 def recipes_path() -> Path:

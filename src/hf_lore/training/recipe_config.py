@@ -18,32 +18,57 @@ from trl import TrlParser
 
 from ..errors import ConfigError, HfLoreError
 
-__all__ = ["RecipeParser", "SftData", "run_recipe"]
+__all__ = ["CompositeData", "PairData", "RecipeParser", "SftData", "run_recipe"]
 
 # What the recipes change in trl's defaults. 1024 tokens would cut a trace with no warning.
 DEFAULTS: dict[str, Any] = {"max_length": None, "report_to": "none", "save_total_limit": 2}
 
 
 @dataclasses.dataclass
-class SftData:
-    """Which rows to train on.
-
-    Args:
-        dataset_name (`str`): a run directory, its `dataset` folder, or a Hub id.
-        dataset_config (`str`, defaults to "sft_compo"): sft_compo, sft_control or sft_anti.
-        dataset_split (`str`, defaults to "train"): split.
-        dataset_revision (`str`, *optional*): branch, tag or commit of a Hub dataset.
-    """
+class _Source:
+    """Where the data is."""
 
     dataset_name: str = dataclasses.field(
-        metadata={"help": "A run directory, its dataset folder, or a Hub id."}
+        metadata={"help": "A run directory, a dataset folder, or a Hub id."}
     )
+    dataset_revision: str | None = dataclasses.field(
+        default=None, metadata={"help": "Branch, tag or commit of a Hub dataset."}
+    )
+
+
+@dataclasses.dataclass
+class SftData(_Source):
+    """Which rows to train on."""
+
     dataset_config: str | None = dataclasses.field(
         default="sft_compo", metadata={"help": "sft_compo, sft_control or sft_anti."}
     )
     dataset_split: str = dataclasses.field(default="train", metadata={"help": "Split."})
-    dataset_revision: str | None = dataclasses.field(
-        default=None, metadata={"help": "Branch, tag or commit of a Hub dataset."}
+
+
+@dataclasses.dataclass
+class PairData(_Source):
+    """Which rows to pair."""
+
+    chosen_config: str = dataclasses.field(
+        default="sft_compo", metadata={"help": "Config of the preferred answers."}
+    )
+    rejected_config: str = dataclasses.field(
+        default="sft_anti", metadata={"help": "Config of the others."}
+    )
+    dataset_split: str = dataclasses.field(default="train", metadata={"help": "Split."})
+
+
+@dataclasses.dataclass
+class CompositeData(_Source):
+    """Which composites to ask."""
+
+    dataset_config: str | None = dataclasses.field(
+        default=None, metadata={"help": "Config of a lore-compo dataset."}
+    )
+    dataset_split: str = dataclasses.field(default="test", metadata={"help": "Split."})
+    limit: int | None = dataclasses.field(
+        default=None, metadata={"help": "The first so many composites only."}
     )
 
 

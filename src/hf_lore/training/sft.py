@@ -1,11 +1,10 @@
 """Wires an `SFTTrainer`: checked rows in, refused settings out. Nothing of trl is overridden."""
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, MissingExtraError
+from ..errors import ConfigError
 from .rows import RowStats, load_rows, training_rows
-from .student import allowed_tokens, load_student
+from .student import allowed_tokens, student_of, weights_options
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig, SFTTrainer
@@ -33,8 +32,6 @@ def sft_trainer(
     """
     from trl import SFTTrainer, get_peft_config, get_quantization_config
 
-    if model.model_name_or_path is None:
-        raise ConfigError("model_name_or_path is not set; fix: a model folder or a Hub id")
     if training.packing and training.packing_strategy != "bfd":
         raise ConfigError(
             f"packing_strategy {training.packing_strategy!r} cuts traces into fragments; fix: bfd"
@@ -44,13 +41,7 @@ def sft_trainer(
             "packing needs max_length, the length of a packed row; fix: set it to the longest row "
             "or more"
         )
-    if model.use_peft:
-        _need_peft()
-    student = load_student(
-        model.model_name_or_path,
-        revision=model.model_revision,
-        trust_remote_code=training.trust_remote_code,
-    )
+    student = student_of(model, training.trust_remote_code)
     dataset = load_rows(
         data.dataset_name,
         data.dataset_config,
@@ -63,12 +54,7 @@ def sft_trainer(
         max_tokens=allowed_tokens(student, training.max_length),
         eos_ids=student.eos_ids,
     )
-    training.model_init_kwargs = {
-        "revision": model.model_revision,
-        "dtype": model.dtype or "float32",
-        "attn_implementation": model.attn_implementation,
-        **(training.model_init_kwargs or {}),
-    }
+    training.model_init_kwargs = weights_options(model, training.model_init_kwargs)
     trainer = SFTTrainer(
         model=model.model_name_or_path,
         args=training,
@@ -78,8 +64,3 @@ def sft_trainer(
         peft_config=get_peft_config(model),
     )
     return trainer, stats
-
-
-def _need_peft() -> None:
-    if find_spec("peft") is None:
-        raise MissingExtraError("peft", "peft")

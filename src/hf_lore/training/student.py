@@ -6,15 +6,24 @@ Reads configuration and tokenizer only; the weights are the trainer's to load.
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+    from trl import ModelConfig
 
-__all__ = ["Student", "allowed_tokens", "last_checkpoint", "load_student"]
+__all__ = [
+    "Student",
+    "allowed_tokens",
+    "last_checkpoint",
+    "load_student",
+    "student_of",
+    "weights_options",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,38 @@ def load_student(
     if not eos_ids:
         raise ConfigError(f"{name} names no EOS token, so it could not learn to stop; fix: set one")
     return Student(tokenizer, getattr(config, "max_position_embeddings", None), frozenset(eos_ids))
+
+
+def student_of(model: "ModelConfig", trust_remote_code: bool) -> Student:
+    """The student that trl's model settings name.
+
+    Raises:
+        ConfigError: none named, or as `load_student`.
+        MissingExtraError: LoRA without peft.
+    """
+    if model.model_name_or_path is None:
+        raise ConfigError("model_name_or_path is not set; fix: a model folder or a Hub id")
+    if model.use_peft and find_spec("peft") is None:
+        raise MissingExtraError("peft", "peft")
+    return load_student(
+        model.model_name_or_path,
+        revision=model.model_revision,
+        trust_remote_code=trust_remote_code,
+    )
+
+
+def weights_options(model: "ModelConfig", more: dict[str, Any] | None) -> dict[str, Any]:
+    """How the trainer loads the weights: float32 unless `dtype` says otherwise.
+
+    bfloat16 arithmetic does not need bfloat16 weights, in which most updates of a small learning
+    rate round to nothing.
+    """
+    return {
+        "revision": model.model_revision,
+        "dtype": model.dtype or "float32",
+        "attn_implementation": model.attn_implementation,
+        **(more or {}),
+    }
 
 
 def allowed_tokens(student: Student, max_length: int | None) -> int:

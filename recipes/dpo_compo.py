@@ -1,0 +1,42 @@
+"""DPO on compositionality: the most against the least compositional right triple.
+
+    accelerate launch --config_file recipes/accelerate_configs/single_gpu.yaml \
+        recipes/dpo_compo.py --config recipes/tiny/dpo_compo.yaml
+
+Every field of trl's DPOConfig and ModelConfig is a key of the YAML file and a flag. The dataset is
+that of sft_compo.py; its configs sft_compo and sft_anti give the pairs. Text is tokenised by trl
+only to be replaced by the ids that were sampled.
+"""
+
+from typing import TYPE_CHECKING
+
+from hf_lore.training.recipe_config import PairData, RecipeParser, run_recipe
+
+if TYPE_CHECKING:
+    from trl import DPOConfig, ModelConfig
+
+
+def make_parser(prog: str | None = None) -> RecipeParser:
+    from trl import DPOConfig, ModelConfig
+
+    return RecipeParser((PairData, DPOConfig, ModelConfig), prog=prog)
+
+
+def main(data: PairData, training: "DPOConfig", model: "ModelConfig") -> None:
+    from hf_lore.training.dpo import dpo_trainer
+    from hf_lore.training.student import last_checkpoint
+
+    resume = last_checkpoint(training.output_dir, training.resume_from_checkpoint)
+    trainer, stats = dpo_trainer(data, training, model)
+    trainer.accelerator.print(stats)
+    trainer.accelerator.print(f"resuming from {resume}" if resume else "starting afresh")
+    trainer.train(resume_from_checkpoint=resume)
+    trainer.save_model()
+    trainer.save_state()
+    trainer.accelerator.print(f"saved to {training.output_dir}")
+    if training.push_to_hub:
+        trainer.push_to_hub(dataset_name=data.dataset_name)
+
+
+if __name__ == "__main__":
+    run_recipe(make_parser, main)
