@@ -250,7 +250,8 @@ class FakeServer:
                 "completion_tokens": len(ids),
                 "total_tokens": len(prompt_ids) + len(ids),
             }
-        return {**reply, "choices": [choice]}
+        n = body.get("n", 1) if self.flavour in ("vllm", "hosted") else 1
+        return {**reply, "choices": [choice] * n}
 
     def _generate(self, body: dict) -> dict | Fault:
         """TGI's `/generate`, with its traps: greedy by default, BOS always added."""

@@ -122,7 +122,7 @@ tokenizer = make_tokenizer()
 if forks == "1" and (child := os.fork()):  # a launcher, whose worker samples
     os.waitpid(child, 0)
     sys.exit()
-sampler = OpenAISampler(url, "tiny", tokenizer, concurrency=4)
+sampler = OpenAISampler(url, "tiny", tokenizer, concurrency=4, allow_greedy=True)
 with SampleStore(path, "f") as store:
     collect_samples(sampler, store, make_prompts(tokenizer), num_samples=4, params=PARAMS)
 """
@@ -160,7 +160,7 @@ def tokenizer():
 def undisturbed(tokenizer, tmp_path_factory):
     path = tmp_path_factory.mktemp("undisturbed")
     with FakeServer(tokenizer) as server, SampleStore(path, "f") as store:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         prompts = make_prompts(tokenizer)
         collect_samples(sampler, store, prompts, num_samples=4, params=PARAMS)
         return list(store)
@@ -182,7 +182,7 @@ def test_kill_9_loses_nothing_committed_and_draws_nothing_twice(tokenizer, undis
             assert set(kept) <= set(undisturbed)
             server.requests.clear()
             server.delay_s = 0
-            sampler = OpenAISampler(server.url, "tiny", tokenizer)
+            sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
             stats = collect_samples(sampler, store, prompts, num_samples=4, params=PARAMS)
             assert (stats.reused, stats.drawn) == (len(kept), 160 - len(kept))
             assert list(store) == undisturbed

@@ -73,7 +73,7 @@ def test_each_kind_of_server_gives_the_same_counts(tokenizer, tmp_path, flavour,
 
 def test_what_is_sent_overrides_the_model_s_own_defaults(tokenizer, tmp_path):
     with FakeServer(tokenizer, "vllm") as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         prompt = make_prompts(tokenizer, 1)[0]
         collect(sampler, [prompt], tmp_path, k=1)
         sent = server.requests[-1]
@@ -97,7 +97,7 @@ def test_what_is_sent_overrides_the_model_s_own_defaults(tokenizer, tmp_path):
 def test_a_resumed_run_asks_only_for_what_is_missing_with_the_same_seeds(tokenizer, tmp_path):
     prompts = make_prompts(tokenizer, 5)
     with FakeServer(tokenizer) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         collect(sampler, prompts[:3], tmp_path)
         server.requests.clear()
         stats, samples = collect(sampler, prompts, tmp_path)
@@ -113,7 +113,7 @@ def test_a_prompt_too_long_is_a_sample_and_no_request(tokenizer, tmp_path):
     long = Prompt("q-long", text, tuple(tokenizer.encode(text)))
     assert len(long.token_ids) > 100
     with FakeServer(tokenizer, context=100) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         assert sampler.context == 100  # from /v1/models
         params = SamplingParams(max_new_tokens=1000)
         stats, samples = collect(sampler, [*prompts, long], tmp_path, k=1, params=params)
@@ -127,7 +127,7 @@ def test_a_prompt_too_long_is_a_sample_and_no_request(tokenizer, tmp_path):
 
 def test_a_server_that_says_too_long_is_believed(tokenizer, tmp_path):
     with FakeServer(tokenizer, "hosted", context=50) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         assert sampler.context is None
         stats, _ = collect(sampler, make_prompts(tokenizer, 2), tmp_path, k=1)
     assert (stats.drawn, stats.too_long) == (2, 2)
@@ -144,7 +144,7 @@ def test_a_refused_question_is_a_sample_and_ends_nothing(tokenizer, tmp_path):
         )
 
     with FakeServer(tokenizer, fault=fault) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer, patience=QUICK)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True, patience=QUICK)
         stats, samples = collect(sampler, prompts, tmp_path)
         # 2 refusals and no second try, 18 answers, 1 tiny request beforehand.
         assert len(server.requests) == 21
@@ -159,8 +159,10 @@ def test_unreachable_and_misused_servers_are_one_line(tokenizer, tmp_path):
         _ = OpenAISampler(gone.url, "tiny", tokenizer).count_method
     with FakeServer(tokenizer, "bare") as server:
         with pytest.raises(ServerError, match="cannot be counted exactly"):
-            _ = OpenAISampler(server.url, "tiny", tokenizer).count_method
-        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_retokenised=True)
+            _ = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True).count_method
+        sampler = OpenAISampler(
+            server.url, "tiny", tokenizer, allow_greedy=True, allow_retokenised=True
+        )
         assert sampler.count_method == "retokenised"
         stats, samples = collect(sampler, make_prompts(tokenizer, 2), tmp_path)
         assert stats.drawn == 4
@@ -169,15 +171,15 @@ def test_unreachable_and_misused_servers_are_one_line(tokenizer, tmp_path):
         FakeServer(tokenizer, "transformers", adds_bos=False) as server,
         pytest.raises(ServerError, match="adds or drops BOS"),
     ):
-        _ = OpenAISampler(server.url, "tiny", tokenizer).count_method
+        _ = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True).count_method
     with (
         FakeServer(tokenizer, "vllm") as a,
         FakeServer(tokenizer, "hosted") as b,
         pytest.raises(ServerError, match="servers of one kind"),
     ):
-        _ = OpenAISampler([a.url, b.url], "tiny", tokenizer).count_method
+        _ = OpenAISampler([a.url, b.url], "tiny", tokenizer, allow_greedy=True).count_method
     with FakeServer(tokenizer, "hosted") as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         with pytest.raises(ConfigError, match="takes no top_k"):
             list(sampler.sample([], SamplingParams(top_k=5)))
 
@@ -186,11 +188,13 @@ def test_the_api_key_is_sent_and_never_shown(tokenizer, tmp_path, caplog):
     key = "hf_SECRET123"
     with FakeServer(tokenizer, api_key=key) as server:
         url = server.url.replace("http://", "http://user:PASSWORD@")
-        sampler = OpenAISampler(server.url, "tiny", tokenizer, api_key=key)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True, api_key=key)
         collect(sampler, make_prompts(tokenizer, 2), tmp_path)
         assert key not in repr(sampler)
         with pytest.raises(ServerError, match="API key") as wrong:
-            _ = OpenAISampler(server.url, "tiny", tokenizer, api_key="hf_WRONG").count_method
+            _ = OpenAISampler(
+                server.url, "tiny", tokenizer, allow_greedy=True, api_key="hf_WRONG"
+            ).count_method
         assert "hf_WRONG" not in str(wrong.value)
     with pytest.raises(ServerError) as gone:
         _ = OpenAISampler(url, "tiny", tokenizer).count_method
@@ -203,7 +207,7 @@ def test_the_api_key_is_sent_and_never_shown(tokenizer, tmp_path, caplog):
 
 def test_several_servers_share_the_work(tokenizer, tmp_path):
     with FakeServer(tokenizer, delay_s=0.01) as a, FakeServer(tokenizer, delay_s=0.01) as b:
-        sampler = OpenAISampler([a.url, b.url], "tiny", tokenizer, concurrency=4)
+        sampler = OpenAISampler([a.url, b.url], "tiny", tokenizer, allow_greedy=True, concurrency=4)
         stats, _ = collect(sampler, make_prompts(tokenizer, 40), tmp_path)
         assert stats.drawn == 80
         assert a.answered + b.answered == 80 + 2
@@ -214,7 +218,7 @@ def test_several_servers_share_the_work(tokenizer, tmp_path):
 
 def test_stopping_early_stops_the_requests(tokenizer):
     with FakeServer(tokenizer, delay_s=0.02) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer, concurrency=2)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True, concurrency=2)
         draws = [Draw(p, 0, 1) for p in make_prompts(tokenizer, 200)]
         groups = sampler.sample(draws, PARAMS)
         next(groups)
@@ -225,7 +229,7 @@ def test_stopping_early_stops_the_requests(tokenizer):
 def test_a_question_with_a_lone_surrogate_is_sent(tokenizer, tmp_path):
     text = "<|user|>odd \ud800<|assistant|>"
     with FakeServer(tokenizer) as server:
-        sampler = OpenAISampler(server.url, "tiny", tokenizer)
+        sampler = OpenAISampler(server.url, "tiny", tokenizer, allow_greedy=True)
         prompt = Prompt("q-odd", text, tuple(tokenizer.encode("odd")))
         stats, _ = collect(sampler, [prompt], tmp_path)
         assert stats.drawn == 2

@@ -71,7 +71,7 @@ def test_every_exchange_fits_tgi_s_own_description(tokenizer, tmp_path, schema_e
         return {5: Fault(424), 6: Fault(429), 7: Fault(500), 8: Fault(422)}.get(number)
 
     with FakeServer(tokenizer, "tgi", fault=fault) as server:
-        sampler = TGISampler(server.url, tokenizer)
+        sampler = TGISampler(server.url, tokenizer, allow_greedy=True)
         assert (sampler.model, sampler.revision) == ("tiny", "abc")
         stats, _ = collect(sampler, make_prompts(tokenizer, 10), tmp_path, params=params)
     assert (stats.drawn, stats.errors) == (20, 1)
@@ -114,7 +114,9 @@ def test_recorded_responses_of_real_servers_are_read(tokenizer, schema_errors):
 def test_draws_are_what_the_seeds_make_them(tokenizer, tmp_path):
     prompts = make_prompts(tokenizer, 15)
     with FakeServer(tokenizer, "tgi") as server:
-        _, samples = collect(TGISampler(server.url, tokenizer), prompts, tmp_path)
+        _, samples = collect(
+            TGISampler(server.url, tokenizer, allow_greedy=True), prompts, tmp_path
+        )
     close = tokenizer.convert_tokens_to_ids("</think>")
     by_id = {p.question_id: p for p in prompts}
     for sample in samples:
@@ -131,7 +133,7 @@ def test_draws_are_what_the_seeds_make_them(tokenizer, tmp_path):
 def test_what_is_sent_avoids_every_trap(tokenizer, tmp_path):
     (prompt,) = make_prompts(tokenizer, 1)
     with FakeServer(tokenizer, "tgi") as server:
-        collect(TGISampler(server.url, tokenizer), [prompt], tmp_path, k=1)
+        collect(TGISampler(server.url, tokenizer, allow_greedy=True), [prompt], tmp_path, k=1)
         assert server.requests[-1] == {
             "inputs": prompt.text,
             "parameters": {
@@ -145,14 +147,21 @@ def test_what_is_sent_avoids_every_trap(tokenizer, tmp_path):
         }
         doubled = Prompt("q", tokenizer.bos_token + prompt.text, prompt.token_ids)
         with pytest.raises(ConfigError, match="which TGI adds by itself"):
-            list(TGISampler(server.url, tokenizer).sample([Draw(doubled, 0, 1)], PARAMS))
+            list(
+                TGISampler(server.url, tokenizer, allow_greedy=True).sample(
+                    [Draw(doubled, 0, 1)], PARAMS
+                )
+            )
 
 
 def test_the_overshoot_of_the_last_pass_is_cut(tokenizer, tmp_path):
     params = SamplingParams(max_new_tokens=1500)
     with FakeServer(tokenizer, "tgi", long_traces=True) as server:
         stats, samples = collect(
-            TGISampler(server.url, tokenizer), make_prompts(tokenizer, 1), tmp_path, params=params
+            TGISampler(server.url, tokenizer, allow_greedy=True),
+            make_prompts(tokenizer, 1),
+            tmp_path,
+            params=params,
         )
         # Two passes of 1,024: the server made 2,048 tokens.
         assert server.exchanges[-1][3]["details"]["generated_tokens"] == 2048
@@ -165,7 +174,9 @@ def test_the_overshoot_of_the_last_pass_is_cut(tokenizer, tmp_path):
 def test_a_stop_short_of_the_budget_is_no_data(tokenizer, tmp_path):
     with FakeServer(tokenizer, "tgi", long_traces=True, info={"stops_after": 40}) as server:
         stats, samples = collect(
-            TGISampler(server.url, tokenizer), make_prompts(tokenizer, 1), tmp_path
+            TGISampler(server.url, tokenizer, allow_greedy=True),
+            make_prompts(tokenizer, 1),
+            tmp_path,
         )
     assert (stats.drawn, stats.errors, stats.truncated) == (2, 2, 0)
     assert "stopped after 40 of 60 tokens" in samples[0].error
@@ -192,7 +203,7 @@ def test_limits_that_the_budget_does_not_fit_name_the_flags(tokenizer, tmp_path)
     (prompt,) = make_prompts(tokenizer, 1)
     n = len(prompt.token_ids)
     with FakeServer(tokenizer, "tgi") as server:
-        sampler = TGISampler(server.url, tokenizer)
+        sampler = TGISampler(server.url, tokenizer, allow_greedy=True)
         with pytest.raises(ServerError) as error:
             list(sampler.sample([Draw(prompt, 0, 1)], SamplingParams(max_new_tokens=20_480)))
         # 20 passes: the last begins 19 * 1024 = 19,456 tokens after the prompt.
@@ -206,7 +217,7 @@ def test_a_prompt_too_long_is_a_sample_and_no_request(tokenizer, tmp_path):
     long = Prompt("q-long", text, tuple(tokenizer.encode(text)))
     assert len(long.token_ids) > 4000
     with FakeServer(tokenizer, "tgi") as server:
-        sampler = TGISampler(server.url, tokenizer)
+        sampler = TGISampler(server.url, tokenizer, allow_greedy=True)
         stats, samples = collect(sampler, [*make_prompts(tokenizer, 2), long], tmp_path)
         assert len(server.requests) == 1 + 4
     assert (stats.drawn, stats.too_long) == (6, 2)
@@ -218,12 +229,12 @@ def test_wrong_servers_are_told_apart_before_a_run(tokenizer):
         FakeServer(tokenizer, "tgi", greedy=True) as server,
         pytest.raises(ServerError, match="decodes greedily"),
     ):
-        _ = TGISampler(server.url, tokenizer).model
+        _ = TGISampler(server.url, tokenizer, allow_greedy=True).model
     with (
         FakeServer(tokenizer, "vllm") as server,
         pytest.raises(ServerError, match="not TGI's"),
     ):
-        _ = TGISampler(server.url, tokenizer).model
+        _ = TGISampler(server.url, tokenizer, allow_greedy=True).model
     with (
         FakeServer(tokenizer, "tgi") as server,
         pytest.raises(ServerError, match="use the tokenizer of the model"),
@@ -234,13 +245,13 @@ def test_wrong_servers_are_told_apart_before_a_run(tokenizer):
         FakeServer(tokenizer, "tgi", model="other") as b,
         pytest.raises(ServerError, match=r"other at abc, .* serves tiny at abc"),
     ):
-        _ = TGISampler([a.url, b.url], tokenizer).model
+        _ = TGISampler([a.url, b.url], tokenizer, allow_greedy=True).model
 
 
 def test_never_more_requests_than_the_server_takes(tokenizer, tmp_path):
     info = {"max_concurrent_requests": 5}
     with FakeServer(tokenizer, "tgi", delay_s=0.01, cap=5, info=info) as server:
-        sampler = TGISampler(server.url, tokenizer, concurrency=100)
+        sampler = TGISampler(server.url, tokenizer, allow_greedy=True, concurrency=100)
         stats, _ = collect(sampler, make_prompts(tokenizer, 30), tmp_path)
         assert stats.drawn == 60
         assert server.most_in_flight == 5

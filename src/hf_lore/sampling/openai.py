@@ -10,6 +10,7 @@ from the model's own generation settings (top_p, top_k, penalties) are switched 
 One request is one sample, so that each draw has its own seed. Not covered: chat-only endpoints.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import orjson
 
 from ..errors import ConfigError, ServerError
 from .counting import R1_TAGS, ThinkTags
+from .draw_check import check_draws
 from .sample import CountMethod, Draw, FinishReason, Sample, SamplingParams
 from .server_samples import SampleMaker, local_context_tokens, special_ids
 from .transport import BadReplyError, Failure, Job, Patience, Transport
@@ -72,11 +74,13 @@ class OpenAISampler:
         tags (`ThinkTags`, *optional*): None counts every token as reasoning.
         allow_retokenised (`bool`, defaults to False): accept a server that tells no count at all,
             and count by tokenising its text again.
+        allow_greedy (`bool`, defaults to False): do not look, before the first draw, whether the
+            servers' answers differ.
         patience (`Patience`, *optional*): time-outs and retries.
 
     Raises (on first use):
-        ServerError: a server cannot be reached, refuses, reads other tokens than were sent, or
-            allows no exact count.
+        ServerError: a server cannot be reached, refuses, reads other tokens than were sent, allows
+            no exact count, or gives one answer again and again.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class OpenAISampler:
         context: int | None = None,
         tags: ThinkTags | None = R1_TAGS,
         allow_retokenised: bool = False,
+        allow_greedy: bool = False,
         patience: Patience | None = None,
     ) -> None:
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
@@ -104,10 +109,16 @@ class OpenAISampler:
         self._tokenizer, self._tags = tokenizer, tags
         self._context = context
         self._allow_retokenised = allow_retokenised
+        self._draws_differ = allow_greedy  # nothing left to find out
         self._dialect: Dialect | None = None
 
     def __repr__(self) -> str:
-        return f"OpenAISampler({', '.join(self._transport.labels)}, {self._model!r})"
+        return f"OpenAISampler({', '.join(self.labels)}, {self._model!r})"
+
+    @property
+    def labels(self) -> list[str]:
+        """The servers' URLs, fit to be shown."""
+        return self._transport.labels
 
     @property
     def model(self) -> str:
@@ -147,9 +158,10 @@ class OpenAISampler:
         dialect, context = self.dialect, self.context
         if params.top_k is not None and not dialect.takes_extras:
             raise ConfigError(
-                f"{self._transport.labels[0]} takes no top_k; fix: leave top_k out, or use a "
+                f"{self.labels[0]} takes no top_k; fix: leave top_k out, or use a "
                 "server that does (vLLM, SGLang)"
             )
+        self._refuse_greedy_servers(params)
         maker = SampleMaker(
             self._model,
             self._revision,
@@ -242,19 +254,46 @@ class OpenAISampler:
 
     def _reads_otherwise(self, read: int, sent: int) -> ServerError:
         return ServerError(
-            f"{self._transport.labels[0]} reads {read} tokens where the prompt has {sent}: its "
+            f"{self.labels[0]} reads {read} tokens where the prompt has {sent}: its "
             "tokenizer differs, or it adds or drops BOS; fix: serve the model with the tokenizer "
             "of this run"
         )
 
     # ---- finding out what the server understands ----
 
+    def _refuse_greedy_servers(self, params: SamplingParams) -> None:
+        if self._draws_differ:
+            return
+        for index in range(len(self.labels)):
+            alone = copy.copy(self)
+            alone._transport = self._transport.only(index)
+            alone._draws_differ = True
+            if check_draws(alone, self._tokenizer, params).greedy:
+                raise ServerError(self.greedy_message(index, params))
+        self._draws_differ = True
+
+    def greedy_message(self, index: int, params: SamplingParams) -> str:
+        """What to change where all draws are alike."""
+        return (
+            f"{self.labels[index]} gives one answer to draws of different seeds at temperature "
+            f"{params.temperature}: it decodes greedily or repeats what it has; fix: transformers "
+            'serve needs "do_sample": true in the model\'s generation_config.json, others must not '
+            "override temperature and seed (allow_greedy=True goes on all the same)"
+        )
+
+    def honours_n(self) -> bool:
+        """Whether the first server returns as many answers as `n` asks for."""
+        body = self._tiny_body(self.dialect) | {"n": 2}
+        status, reply = self._transport.request(0, "POST", PATH, encode_json(body))
+        choices = reply.get("choices") if isinstance(reply, dict) else None
+        return status == 200 and isinstance(choices, list) and len(choices) == 2
+
     def _find_dialect(self) -> Dialect:
-        dialects = [self._dialect_of(i) for i in range(len(self._transport.labels))]
-        for label, other in zip(self._transport.labels, dialects):
+        dialects = [self._dialect_of(i) for i in range(len(self.labels))]
+        for label, other in zip(self.labels, dialects):
             if other != dialects[0]:
                 raise ServerError(
-                    f"{label} understands other requests than {self._transport.labels[0]}, and "
+                    f"{label} understands other requests than {self.labels[0]}, and "
                     "one run never mixes ways of counting; fix: use servers of one kind"
                 )
         if self._context is None:
@@ -272,7 +311,7 @@ class OpenAISampler:
                     return self._settle_count(index, dialect, reply)
                 refusals = f"{status} {str(reply)[:200]}"
         raise ServerError(
-            f"{self._transport.labels[index]}{PATH} refuses a plain completion ({refusals}); fix: "
+            f"{self.labels[index]}{PATH} refuses a plain completion ({refusals}); fix: "
             f"check that it serves {self._model!r}"
         )
 
@@ -288,22 +327,26 @@ class OpenAISampler:
                 self._context = min(longest, self._context or longest)
 
     def _try(self, index: int, dialect: Dialect) -> tuple[int, Any]:
-        ids = self._tokenizer.encode(TINY_PROMPT, add_special_tokens=True)
-        body = self._body(dialect, TINY_PROMPT, ids)
-        body |= {"max_tokens": 4, "temperature": 1.0, "top_p": 1.0, "seed": 0}
-        status, reply = self._transport.request(index, "POST", PATH, encode_json(body))
+        payload = encode_json(self._tiny_body(dialect))
+        status, reply = self._transport.request(index, "POST", PATH, payload)
         if status not in (200, 400, 413, 422):
             raise self._refuses(index, PATH, status, reply)
         if status == 200:
             usage = reply.get("usage") if isinstance(reply, dict) else None
             n_prompt = (usage or {}).get("prompt_tokens")
-            if n_prompt is not None and n_prompt != len(ids):
-                raise self._reads_otherwise(n_prompt, len(ids))
+            sent = len(self._tokenizer.encode(TINY_PROMPT, add_special_tokens=True))
+            if n_prompt is not None and n_prompt != sent:
+                raise self._reads_otherwise(n_prompt, sent)
         return status, reply
+
+    def _tiny_body(self, dialect: Dialect) -> dict[str, Any]:
+        ids = self._tokenizer.encode(TINY_PROMPT, add_special_tokens=True)
+        body = self._body(dialect, TINY_PROMPT, ids)
+        return body | {"max_tokens": 4, "temperature": 1.0, "top_p": 1.0, "seed": 0}
 
     def _refuses(self, index: int, path: str, status: int, reply: Any) -> ServerError:
         return ServerError(
-            f"{self._transport.labels[index]}{path} answers {status} ({str(reply)[:200]}); fix: "
+            f"{self.labels[index]}{path} answers {status} ({str(reply)[:200]}); fix: "
             "check the URL, the model's name and the API key"
         )
 
@@ -319,7 +362,7 @@ class OpenAISampler:
         close_ids = self._tokenizer.encode(close, add_special_tokens=False)
         if not special_ids(self._tokenizer).isdisjoint(close_ids):
             raise ServerError(
-                f"{self._transport.labels[index]} returns no token ids, and {close!r} is a special "
+                f"{self.labels[index]} returns no token ids, and {close!r} is a special "
                 "token, which its text leaves out; fix: use a server that returns ids (vLLM, "
                 "SGLang, TGI's /generate)"
             )
@@ -328,7 +371,7 @@ class OpenAISampler:
             return Dialect(dialect.takes_ids, dialect.takes_extras, False, "usage")
         if not self._allow_retokenised:
             raise ServerError(
-                f"{self._transport.labels[index]} returns neither ids nor log-probabilities nor "
+                f"{self.labels[index]} returns neither ids nor log-probabilities nor "
                 "usage, so reasoning tokens cannot be counted exactly; fix: use another server, or "
                 "accept counts by re-tokenising (allow_retokenised=True)"
             )

@@ -16,6 +16,7 @@ TGI's habits that would spoil a run, and what is done about each:
 Counts are exact: every token's id is in `details`.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ import orjson
 
 from ..errors import ConfigError, ServerError
 from .counting import R1_TAGS, ThinkTags
+from .draw_check import check_draws
 from .sample import CountMethod, Draw, FinishReason, Sample, SamplingParams
 from .server_samples import SampleMaker
 from .transport import BadReplyError, Failure, Job, Patience, Transport
@@ -68,6 +70,16 @@ class TGILimits:
         n_passes = (self.max_input_tokens - n_prompt) // PASS_TOKENS + 1
         return min(asked, self.max_total_tokens - n_prompt, n_passes * PASS_TOKENS)
 
+    def flags_for(self, n_prompt: int, asked: int) -> str:
+        """What to launch with, where the budget does not fit."""
+        last_pass_begins = n_prompt + (asked - 1) // PASS_TOKENS * PASS_TOKENS
+        return (
+            f"{asked} tokens after a prompt of {n_prompt} do not fit max_input_tokens "
+            f"{self.max_input_tokens} and max_total_tokens {self.max_total_tokens}; fix: launch "
+            f"with --max-input-tokens {last_pass_begins} --max-total-tokens {n_prompt + asked}, or "
+            "ask for fewer tokens"
+        )
+
 
 class TGISampler:
     """Draws answers from TGI servers.
@@ -81,6 +93,8 @@ class TGISampler:
         concurrency (`int`, *optional*): most requests in flight to one server; never more than
             that server's own limit, which is the default.
         tags (`ThinkTags`, *optional*): None counts every token as reasoning.
+        allow_greedy (`bool`, defaults to False): do not look, before the first draw, whether the
+            servers' answers differ.
         patience (`Patience`, *optional*): time-outs and retries.
 
     Raises (on first use):
@@ -100,6 +114,7 @@ class TGISampler:
         api_key: str | None = None,
         concurrency: int | None = None,
         tags: ThinkTags | None = R1_TAGS,
+        allow_greedy: bool = False,
         patience: Patience | None = None,
     ) -> None:
         self._transport = Transport(
@@ -111,9 +126,15 @@ class TGISampler:
         self._tokenizer, self._tags = tokenizer, tags
         self._model, self._revision = model, revision
         self._limits: TGILimits | None = None
+        self._draws_differ = allow_greedy  # nothing left to find out
 
     def __repr__(self) -> str:
-        return f"TGISampler({', '.join(self._transport.labels)})"
+        return f"TGISampler({', '.join(self.labels)})"
+
+    @property
+    def labels(self) -> list[str]:
+        """The servers' URLs, fit to be shown."""
+        return self._transport.labels
 
     @property
     def model(self) -> str:
@@ -129,7 +150,7 @@ class TGISampler:
     def limits(self) -> TGILimits:
         """The tightest of the servers' limits; found out on first use."""
         if self._limits is None:
-            labels = self._transport.labels
+            labels = self.labels
             every = [self._look_at(i) for i in range(len(labels))]
             _, served, sha = every[0]
             for label, (_, other, other_sha) in zip(labels, every):
@@ -165,6 +186,7 @@ class TGISampler:
         limits = self.limits
         self._refuse_bos(draws)
         self._refuse_small_limits(draws, params)
+        self._refuse_greedy_servers(params)
         maker = SampleMaker(
             self.model, self.revision, self._tokenizer, self._tags, self.count_method, params
         )
@@ -243,7 +265,8 @@ class TGISampler:
 
     def _refuse_bos(self, draws: Sequence[Draw]) -> None:
         bos = self._tokenizer.bos_token
-        if bos and any(d.prompt.text.startswith(bos) for d in draws):
+        adds_bos = self._tokenizer("x")["input_ids"][:1] == [self._tokenizer.bos_token_id]
+        if bos and adds_bos and any(d.prompt.text.startswith(bos) for d in draws):
             raise ConfigError(
                 f"a prompt begins with {bos!r}, which TGI adds by itself; fix: render prompts with "
                 "render_prompts, whose text carries no BOS"
@@ -256,19 +279,30 @@ class TGISampler:
         n_cut = sum(limits.budget(n, asked) < asked for n in lengths)
         if 2 * n_cut <= len(lengths):
             return
-        longest = lengths[-1]
-        total = longest + asked
-        passes_begin_at = longest + (asked - 1) // PASS_TOKENS * PASS_TOKENS
-        raise ServerError(
-            f"{', '.join(self._transport.labels)} cannot draw {asked} tokens after {n_cut} of "
-            f"{len(lengths)} prompts (max_input_tokens {limits.max_input_tokens}, max_total_tokens "
-            f"{limits.max_total_tokens}); fix: launch with --max-input-tokens "
-            f"{max(passes_begin_at, longest)} --max-total-tokens {total}, or ask for fewer tokens"
+        raise ServerError(f"{', '.join(self.labels)}: {limits.flags_for(lengths[-1], asked)}")
+
+    def _refuse_greedy_servers(self, params: SamplingParams) -> None:
+        if self._draws_differ:
+            return
+        for index in range(len(self.labels)):
+            alone = copy.copy(self)
+            alone._transport = self._transport.only(index)
+            alone._draws_differ = True
+            if check_draws(alone, self._tokenizer, params).greedy:
+                raise ServerError(self.greedy_message(index, params))
+        self._draws_differ = True
+
+    def greedy_message(self, index: int, params: SamplingParams) -> str:
+        """What to change where all draws are alike."""
+        return (
+            f"{self.labels[index]} gives one answer to draws of different seeds at temperature "
+            f"{params.temperature}; fix: remove what overrides do_sample, temperature or seed (a "
+            "proxy, a cache) (allow_greedy=True goes on all the same)"
         )
 
     def _look_at(self, index: int) -> tuple[TGILimits, str, str | None]:
         """Read `/info`, compare tokens, and see one answer: ids there, sampling on."""
-        label = self._transport.labels[index]
+        label = self.labels[index]
         status, info = self._transport.request(index, "GET", "/info")
         try:
             if status != 200:
@@ -298,12 +332,12 @@ class TGISampler:
             theirs = [token["id"] for token in listed]
         except (KeyError, TypeError):
             raise ServerError(
-                f"{self._transport.labels[index]}/tokenize answers {status} ({str(listed)[:200]}); "
+                f"{self.labels[index]}/tokenize answers {status} ({str(listed)[:200]}); "
                 "fix: check the URL and the API key"
             ) from None
         if theirs != mine:
             raise ServerError(
-                f"{self._transport.labels[index]} reads {theirs} where the tokenizer gives {mine}; "
+                f"{self.labels[index]} reads {theirs} where the tokenizer gives {mine}; "
                 "fix: use the tokenizer of the model that is served"
             )
 
@@ -319,7 +353,7 @@ class TGISampler:
         status, reply = self._transport.request(index, "POST", PATH, payload)
         if status != 200:
             raise ServerError(
-                f"{self._transport.labels[index]}{PATH} answers {status} ({str(reply)[:200]}); "
+                f"{self.labels[index]}{PATH} answers {status} ({str(reply)[:200]}); "
                 "fix: check the URL and the API key"
             )
         try:
@@ -327,7 +361,7 @@ class TGISampler:
             _ = [token["id"] for token in details["tokens"]]
         except (KeyError, TypeError):
             raise ServerError(
-                f"{self._transport.labels[index]}{PATH} returns no token ids although details were "
+                f"{self.labels[index]}{PATH} returns no token ids although details were "
                 "asked for; fix: address TGI itself, not a proxy that strips them"
             ) from None
         if details.get("seed") is None:
@@ -335,7 +369,7 @@ class TGISampler:
 
     def _is_greedy(self, index: int) -> ServerError:
         return ServerError(
-            f"{self._transport.labels[index]} decodes greedily although do_sample was sent: its "
+            f"{self.labels[index]} decodes greedily although do_sample was sent: its "
             "draws are all alike; fix: remove what overrides it (a proxy, or generation settings "
             "of the launcher)"
         )

@@ -125,6 +125,16 @@ class Transport:
         """The servers' URLs, fit to be shown."""
         return [s.label for s in self._pool.servers]
 
+    def only(self, index: int) -> "Transport":
+        """A transport to one of the servers alone."""
+        server = self._pool.servers[index]
+        return Transport(
+            server.url,
+            concurrency=server.cap,
+            api_key=self._api_key,
+            patience=self._patience,
+        )
+
     def limit_concurrency(self, index: int, most: int) -> None:
         """Lower one server's cap to what it says it takes."""
         self._pool.servers[index].lower_cap(most)
