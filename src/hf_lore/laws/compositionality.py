@@ -51,7 +51,7 @@ class CompositionalityScores:
         nmad_compute_without_empty: draws with no reasoning at all left out.
         nmad_log_accuracy_without_truncated: truncated draws left out instead of counted wrong.
         accuracy_parts, accuracy_composed: mean accuracy of a part, and of a composite.
-        tokens_parts, tokens_composed: mean of ΣC and of C12, tokens a composite.
+        tokens_parts, tokens_composed: mean of ΣC and of C12, over composites that have both.
         truncated_share, empty_share: of all draws.
     """
 
@@ -176,13 +176,12 @@ def score_compositionality(
     no_tokens = "the parts were answered without any reasoning token"
     never_wrong = "no part was ever answered wrong, so there is no log accuracy to compose"
 
-    def compute(tokens: Floats, suffix: str) -> tuple[LawScore, LawScore]:
-        both = scorer.deviations(
-            f"compute{suffix}", *compute_sums(tokens), noise_floor(tokens), no_tokens
-        )
+    def compute(tokens: Floats, suffix: str = "") -> tuple[LawScore, LawScore]:
+        floor = noise_floor(tokens)
+        both = scorer.deviations(f"compute{suffix}", *compute_sums(tokens), floor, no_tokens)
         return both[0], _renamed(both[1], f"signed_deviation{suffix}")
 
-    def log_acc(with_truncated: bool, suffix: str) -> tuple[LawScore, LawScore]:
+    def log_acc(with_truncated: bool, suffix: str = "") -> tuple[LawScore, LawScore]:
         right, total = draws.counts(with_truncated=with_truncated)
         logs = log_accuracy(right, total, zero)
         floor = log_accuracy_floor(right, total, zero, seed)
@@ -191,15 +190,22 @@ def score_compositionality(
         )
 
     tokens = draws.tokens
-    filled = draws.with_truncated()
     parts_sum, composed = compute_sums(tokens)
-    nmad_compute, signed = compute(tokens, "")
-    nmad_filled, signed_filled = compute(filled, "_with_truncated")
-    if draws.cut_tokens is None and draws.truncated.any():
-        why = "the lengths at which draws were cut were not given"
-        nmad_filled = _undefined(nmad_filled, why)
-        signed_filled = _undefined(signed_filled, why)
-    nmad_log, signed_log = log_acc(True, "")
+    nmad_compute, signed = compute(tokens)
+    nmad_log, signed_log = log_acc(True)
+    nmad_filled = _renamed(nmad_compute, "nmad_compute_with_truncated")
+    signed_filled = _renamed(signed, "signed_deviation_with_truncated")
+    nmad_log_closed = _renamed(nmad_log, "nmad_log_accuracy_without_truncated")
+    if draws.truncated.any():
+        nmad_log_closed = log_acc(False, "_without_truncated")[0]
+        if draws.cut_tokens is None:
+            why = "the lengths at which draws were cut were not given"
+            nmad_filled, signed_filled = (_undefined(s, why) for s in (nmad_filled, signed_filled))
+        else:
+            nmad_filled, signed_filled = compute(draws.with_truncated(), "_with_truncated")
+    nmad_closed = _renamed(nmad_compute, "nmad_compute_without_empty")
+    if (tokens == 0).any():
+        nmad_closed = compute(np.where(tokens > 0, tokens, np.nan), "_without_empty")[0]
     right, total = draws.counts()
     accuracy = right / np.where(total > 0, total, np.nan)
     ones = np.ones(draws.n)
@@ -229,14 +235,17 @@ def score_compositionality(
         signed_log_accuracy=signed_log,
         nmad_compute_with_truncated=nmad_filled,
         signed_deviation_with_truncated=signed_filled,
-        nmad_compute_without_empty=compute(np.where(tokens > 0, tokens, np.nan), "_without_empty")[
-            0
-        ],
-        nmad_log_accuracy_without_truncated=log_acc(False, "_without_truncated")[0],
+        nmad_compute_without_empty=nmad_closed,
+        nmad_log_accuracy_without_truncated=nmad_log_closed,
         accuracy_parts=mean("accuracy_parts", accuracy[:, :-1].mean(axis=1), high=1.0),
         accuracy_composed=mean("accuracy_composed", accuracy[:, -1], high=1.0),
-        tokens_parts=mean("tokens_parts", parts_sum, "tokens"),
-        tokens_composed=mean("tokens_composed", composed, "tokens"),
+        # On the same composites, so that the two can be compared.
+        tokens_parts=mean(
+            "tokens_parts", np.where(np.isnan(composed), np.nan, parts_sum), "tokens"
+        ),
+        tokens_composed=mean(
+            "tokens_composed", np.where(np.isnan(parts_sum), np.nan, composed), "tokens"
+        ),
         truncated_share=share("truncated_share", draws.truncated.sum(axis=(1, 2)) * 1.0),
         empty_share=share("empty_share", (tokens == 0).sum(axis=(1, 2)) * 1.0),
     )

@@ -1,9 +1,10 @@
 """Monotonicity scores of LORE-Mono: Spearman per family, per domain and overall, with intervals.
 
 Input is a row a family (a seed question) and a column a step count N. Intervals resample families,
-because families, not draws, are the sample of what could have been asked. With the few families
-that a domain has they cover less than their level says: docs/laws.md has the coverage found, and
-every score says so in its reason.
+because families, not draws, are the sample of what could have been asked. The ρ of a mean curve
+rises with the number of families averaged, so no interval of it can be trusted: each such score
+says so in its reason, and docs/laws.md has the coverage found. The mean over families of their own
+ρ does not have that fault.
 """
 
 import math
@@ -22,6 +23,10 @@ __all__ = ["MonotonicityScores", "score_by_domain", "score_monotonicity"]
 
 FEW_FAMILIES = 30
 _LOW_COVERAGE = "interval from few families: covers the truth less often than its level says"
+_MEAN_CURVE = (
+    "the fewer the families, the lower the rho of their mean curve: its interval seldom covers "
+    "that of all families; prefer the mean over families"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,8 @@ def score_monotonicity(
             low, high = _interval(steps, curves, value, weights, level)
             if math.isnan(low):
                 reason = "resampled families leave too few step counts for an interval"
-            elif families.sum() < FEW_FAMILIES:
-                reason = _LOW_COVERAGE
+            else:
+                reason = _MEAN_CURVE
         return LawScore(
             name,
             value,
