@@ -143,12 +143,26 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--model", help="folder or Hub id, sampled in this process; tiny: the embedded reasoner"
     )
-    who.add_argument("--server", metavar="URL", help="OpenAI-compatible server, up to its /v1")
+    who.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="OpenAI-compatible server of the model; repeat for more",
+    )
     who.add_argument("--name", help="the model's name; with --server, the name it is served by")
     who.add_argument("--tokenizer", help="folder or Hub id (default: the model's own)")
     who.add_argument("--context", type=int, help="with --server: the model's context in tokens")
-    who.add_argument("--concurrency", type=int, default=128, help="with --server")
-    who.add_argument("--batch-size", type=int, default=64, help="with --model")
+    who.add_argument("--concurrency", type=int, default=256, help="with --server, requests each")
+    who.add_argument(
+        "--api-key-env", metavar="NAME", help="with --server: environment variable of the key"
+    )
+    who.add_argument(
+        "--allow-retokenised",
+        action="store_true",
+        help="with --server: accept one that tells no token counts",
+    )
+    who.add_argument("--batch-size", type=int, default=128, help="with --model")
     how = parser.add_argument_group("how")
     how.add_argument("-k", "--num-samples", type=int, default=8, help="K, draws a question")
     how.add_argument("--temperature", type=float, default=0.6)
@@ -187,11 +201,13 @@ def _sample(args: argparse.Namespace) -> None:
         composites, built = existing.composites(), existing.manifest.built
     sampler, tokenizer = make_sampler(
         model=args.model,
-        server=args.server,
+        servers=args.server,
         name=args.name,
         tokenizer=args.tokenizer,
         context=args.context,
         concurrency=args.concurrency,
+        api_key=_api_key(args.api_key_env),
+        allow_retokenised=args.allow_retokenised,
         batch_size=args.batch_size,
     )
     run = start_run(
@@ -206,6 +222,15 @@ def _sample(args: argparse.Namespace) -> None:
     )
     stats = sample(run, sampler, tokenizer)
     print(f"{args.run}: {stats}")
+
+
+def _api_key(variable: str | None) -> str | None:
+    """The key itself is never an argument: command lines end up in histories and process lists."""
+    if variable is None:
+        return None
+    if variable not in os.environ:
+        raise ConfigError(f"the environment has no {variable}; fix: export {variable}=…")
+    return os.environ[variable]
 
 
 def _instruction(args: argparse.Namespace) -> str | None:

@@ -57,27 +57,29 @@ DEFAULT_INSTRUCTION = "default"
 def make_sampler(
     *,
     model: str | None = None,
-    server: str | None = None,
+    servers: Sequence[str] = (),
     name: str | None = None,
     tokenizer: str | None = None,
     context: int | None = None,
-    concurrency: int = 128,
+    concurrency: int = 256,
+    api_key: str | None = None,
+    allow_retokenised: bool = False,
     batch_size: int = 128,
 ) -> tuple[Sampler, "PreTrainedTokenizerBase"]:
     """The sampler that the options name, and the tokenizer its prompts are rendered with.
 
     Args:
         model: folder or Hub id, sampled in this process; "tiny" is the embedded reasoner.
-        server: base URL of an OpenAI-compatible server instead.
-        name: the model's name in the samples; with `server`, the name it is served by.
-        tokenizer: folder or Hub id; by default the model's own. Needed with `server`.
-        context, concurrency: with `server`.
-        batch_size: with `model`.
+        servers: base URLs of OpenAI-compatible servers of one model instead.
+        name: the model's name in the samples; with `servers`, the name it is served by.
+        tokenizer: folder or Hub id; by default the model's own. Needed with `servers`.
+        context, concurrency, api_key, allow_retokenised: with `servers`, see `OpenAISampler`.
+        batch_size: with `model`, see `TransformersSampler`.
 
     Raises:
-        ConfigError: not exactly one of `model` and `server`, or a server without tokenizer.
+        ConfigError: not exactly one of `model` and `servers`, or servers without tokenizer.
     """
-    if (model is None) == (server is None):
+    if (model is None) == (not servers):
         raise ConfigError("say who answers; fix: give either --model or --server")
     if model == TINY:
         model, name = str(tiny_path()), name or "hf-lore/tiny-reasoner"
@@ -88,7 +90,7 @@ def make_sampler(
 
         local = TransformersSampler(model, tokenizer, name=name, batch_size=batch_size)
         return local, local.tokenizer
-    if server is None or tokenizer is None or name is None:
+    if tokenizer is None or name is None:
         raise ConfigError(
             "a server needs the model's name and its tokenizer, which renders the prompts and "
             "counts the tokens; fix: give --name and --tokenizer"
@@ -96,7 +98,15 @@ def make_sampler(
     from .sampling.openai import OpenAISampler
 
     loaded = load_tokenizer(tokenizer)
-    remote = OpenAISampler(server, name, loaded, context=context, concurrency=concurrency)
+    remote = OpenAISampler(
+        servers,
+        name,
+        loaded,
+        api_key=api_key,
+        concurrency=concurrency,
+        context=context,
+        allow_retokenised=allow_retokenised,
+    )
     return remote, loaded
 
 
