@@ -3,6 +3,7 @@ r"""The shapes in which a model may answer several questions, and ways to answer
 A shape takes the answers, in the questions' order, and gives a text. Shared by the tests and by
 benchmarks/verification.py.
 """
+# ruff: noqa: E501 - one shape a line reads as a table
 
 import re
 from collections.abc import Callable, Sequence
@@ -111,11 +112,13 @@ SHAPES: dict[str, Shape] = {
 
 def off_by_one(answer: str) -> str:
     """`answer` with its last number raised by one, or with `+ 1` where it has none."""
-    found = list(re.finditer(r"\d+", answer))
+    found = list(re.finditer(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+", answer))
     if not found:
         return answer + " + 1" if not answer.startswith(r"\text") else r"\text{neither}"
     last = found[-1]
-    return answer[: last.start()] + str(int(last.group()) + 1) + answer[last.end() :]
+    raised = int(last.group().replace(",", "")) + 1
+    shown = f"{raised:,}" if "," in last.group() else str(raised)
+    return answer[: last.start()] + shown + answer[last.end() :]
 
 
 def mutants(answers: Sequence[str], foreign: str) -> dict[str, list[str]]:

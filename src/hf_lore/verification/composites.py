@@ -127,7 +127,10 @@ def split_box(
             pieces = _pieces(text, _ANY)
             if len(pieces) == sum(shares):
                 return _unlabel(_deal(pieces, shares))
-            if len(pieces) == parts and max(shares) == 1:
+            if len(pieces) == parts and all(
+                share == 1 or strip_outer(tidy(piece))
+                for piece, share in zip(pieces, shares, strict=True)
+            ):
                 return _unlabel(pieces)
     return None
 

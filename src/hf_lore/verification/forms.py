@@ -50,6 +50,8 @@ _BASE = re.compile(
     r"(?:\\text\{)?\(?([0-9A-Z]+)\)?\}?\s*_\s*(?:\{\s*(?:\\text\{)?\s*(\d+|two|three|four|five|six|seven|eight|nine|ten)"
     r"\s*\}?\s*\}|(\d+))"
 )
+# `\\text{4:30 p.m.}` is a number and its unit, written as one.
+_NUMBER_IN_TEXT = re.compile(r"\\text\{\s*(-?\d[\d:.,/]*)\s*([A-Za-z][A-Za-z. ]*)?\}")
 _NAME = re.compile(
     r"(?:\\angle\s*|\\triangle\s*|\\overline|\\text|\\vec|\\mathbf)?\{?\s*"
     r"[A-Za-z](?:[A-Za-z]{0,3}|\w*)'*\s*\}?(?:_\{?\w+\}?)?(?:\([^()=+]*\))?"
@@ -68,6 +70,17 @@ _UNIT_ROWS = (
     "unit units", "mph", "liter liters litre litres", "percent percentage %", "radian radians rad",
     "ml milliliter milliliters", "sq square", "people person persons", "way ways",
 )  # fmt: skip
+MAX_UNIT_WORDS = 4
+# Words that change the value or hedge it: what they follow is no quantity with a unit.
+_NO_UNITS = frozenset(
+    re.findall(
+        r"\w+",
+        "or and not any but if no none neither either less more than least most about to through is"
+        " are was hundred thousand million billion trillion dozen score half third quarter tenths"
+        " hundredths factorial mod modulo base remainder times plus minus over root negative"
+        " imaginary k bn i",
+    )
+)
 _UNITS = {word: row.split()[0] for row in _UNIT_ROWS for word in row.split()}
 _BARE_UNIT = "|".join(sorted((re.escape(w) for w in _UNITS if len(w) > 1), key=len, reverse=True))
 _TEXT_UNIT = re.compile(
@@ -81,8 +94,10 @@ _DIGIT_WORDS = {word: str(value) for value, word in enumerate(_DIGIT_NAMES, 2)}
 
 
 def _unit(words: str, power: str | None) -> str:
-    """The unit's one spelling; `cm^2`, `square cm` and `sq. cm` are one."""
+    """The unit's one spelling, or nothing; `cm^2`, `square cm` and `sq. cm` are one."""
     parts = [p for p in re.split(r"[\s.]+", words.lower()) if p and p not in ("of", "the")]
+    if len(parts) > MAX_UNIT_WORDS or _NO_UNITS & set(parts):
+        return ""
     if parts and parts[0] in ("square", "sq", "cubic"):
         power = power or ("3" if parts[0] == "cubic" else "2")
         parts = parts[1:]
@@ -90,6 +105,9 @@ def _unit(words: str, power: str | None) -> str:
         power = power or ("2" if parts[-1] == "squared" else "3")
         parts = parts[:-1]
     name = " ".join(_UNITS.get(p, p) for p in parts)
+    if not name:
+        return ""
+    name = {"mi per h": "mph", "km per h": "km/h", "kph": "km/h"}.get(name, name)
     return f"{name}^{power}" if power else name
 
 
@@ -146,6 +164,8 @@ def parse_form(text: str) -> Form:
 def _parse(text: str, depth: int) -> Form:
     if depth > 8 or len(text) > 5000:
         return Form("leaf", text)
+    if (said := _NUMBER_IN_TEXT.fullmatch(text)) is not None:
+        text = said[1] + (f"\\text{{ {said[2]}}}" if said[2] else "")
     if (word := _word(text)) is not None:
         return word
     pieces = _list_pieces(text)
@@ -254,4 +274,6 @@ def _interval(text: str, depth: int) -> Form | None:
 
 def is_name(form: Form) -> bool:
     """Whether a side of an equation is a name for a value, as `x`, `f(2)` and `AB` are."""
+    if form.kind == "tuple":
+        return all(is_name(part) for part in form.parts)
     return form.kind in ("leaf", "word", "quantity") and bool(_NAME.fullmatch(form.text))

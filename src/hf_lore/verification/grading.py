@@ -152,19 +152,24 @@ def grade_many(
     num_workers: int | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     progress: bool = False,
+    pool: WorkerPool | None = None,
 ) -> Iterator[Verdict]:
     """Grades items in order, lazily, on several cores.
 
     Args:
         items: read as they are needed, some thousands ahead at most.
-        num_workers (`int`, *optional*): worker processes; default one a usable core.
+        num_workers (`int`, *optional*): worker processes of this call's own; default the shared
+            pool, one a usable core.
         timeout_s (`float`, defaults to 5.0): seconds for the comparison of one part.
         progress (`bool`, defaults to `False`): show a bar on standard error.
+        pool ([`WorkerPool`], *optional*): the workers to use, left running; then `num_workers` is
+            not looked at.
 
     Yields:
         One [`Verdict`] an item, in the items' order, whatever the order of the work.
     """
-    pool = shared_pool() if num_workers is None else WorkerPool(num_workers)
+    own = WorkerPool(num_workers) if pool is None and num_workers is not None else None
+    pool = pool or own or shared_pool()
     bar = None
     if progress:
         from tqdm import tqdm
@@ -207,8 +212,8 @@ def grade_many(
             yield from finish()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
-        if pool is not shared_pool():
-            pool.close()
+        if own is not None:
+            own.close()
         if bar is not None:
             bar.close()
 

@@ -84,20 +84,30 @@ def find_boxes(text: str) -> list[Box]:
                 spans.append((token.start(), bare.end(1), bare.start(1)))
     spans.sort()
     boxes: list[Box] = []
-    for start, end, inner in spans:
-        if boxes and end <= boxes[-1].end:
-            continue
-        closing = 1 if text[end - 1] == "}" and text[inner - 1] == "{" else 0
-        content = _unbox(text[inner : end - closing]).strip()
-        boxes.append(Box(start, end, content))
-    return [b for b in boxes if b.content]
+    at = 0
+    while at < len(spans):
+        start, end, inner = spans[at]
+        closing = end - 1 if text[inner - 1] == "{" else end
+        # What wraps inner boxes is cut out; what they hold stays.
+        cuts: list[tuple[int, int]] = []
+        at += 1
+        while at < len(spans) and spans[at][1] <= closing:
+            cuts.append((spans[at][0], spans[at][2]))
+            if text[spans[at][2] - 1] == "{":
+                cuts.append((spans[at][1] - 1, spans[at][1]))
+            at += 1
+        content = _without(text, inner, closing, sorted(cuts)).strip()
+        if content:
+            boxes.append(Box(start, end, content))
+    return boxes
 
 
-def _unbox(content: str) -> str:
-    inner = find_boxes(content) if "\\boxed" in content or "\\fbox" in content else []
-    for box in reversed(inner):
-        content = content[: box.start] + box.content + content[box.end :]
-    return content
+def _without(text: str, start: int, end: int, cuts: list[tuple[int, int]]) -> str:
+    kept = []
+    for cut_start, cut_end in cuts:
+        kept.append(text[start:cut_start])
+        start = cut_end
+    return "".join([*kept, text[start:end]])
 
 
 _NESTING = re.compile(r"\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}|\\[{}]|\\[a-zA-Z]+|\\.|[(){}\[\]]")
@@ -176,8 +186,8 @@ _SUBSTITUTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\d)\\!,(?=\d)", ","),
         (r"(?<=\d)\s*,\s*\\[!,]\s*(?=\d{3}(?!\d))", ","),
         (r"(?<=\d)\\,(?=\d{3}(?!\d))", ","),
-        (r"\\[!]", ""),
-        (r"\\[,;:> ]|~|\\q?quad(?![a-zA-Z])", " "),
+        (r"(?<!\\)\\!", ""),
+        (r"(?<!\\)\\[,;:> ]|~|\\q?quad(?![a-zA-Z])", " "),
         (r"\^\s*\{?\s*(?:\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])|\\text\{o\})\s*\}?", r"\\degree "),
         (r"\\(?:leq|leqslant)(?![a-zA-Z])", r"\\le"),
         (r"\\(?:geq|geqslant)(?![a-zA-Z])", r"\\ge"),

@@ -78,6 +78,7 @@ def main() -> None:
         write_frame(replies, json.dumps({"error": str(error)}).encode())
         return
     _limit(settings["memory_bytes"])
+    algebra.warm_up()
     write_frame(replies, json.dumps({"ready": os.getpid()}).encode())
     while (frame := read_frame(requests)) is not None:
         operation, gold, answer, timeout_s = json.loads(frame)
