@@ -198,6 +198,29 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path, busy):
     assert gone_within(worker, 6 if busy else 3)
 
 
+def test_closing_a_busy_pool_stops_its_work_and_starts_no_new_worker():
+    pool = WorkerPool(1)
+    pool.run([EASY], 5.0)
+    raised = []
+
+    def ask():
+        try:
+            pool.run([HANGS] * 20, 10.0)
+        except RuntimeError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.3)
+    (busy,) = pool.pids()
+    pool.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert len(raised) == 1
+    assert not alive(busy)
+    assert pool.pids() == []
+
+
 def test_a_worker_imports_little():
     code = (
         "import sys, hf_lore.verification.algebra; "

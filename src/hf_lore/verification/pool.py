@@ -7,6 +7,7 @@ again. Times are wall-clock seconds. POSIX only.
 """
 
 import atexit
+import contextlib
 import json
 import os
 import queue
@@ -50,6 +51,10 @@ def default_workers() -> int:
     if sys.platform.startswith("linux"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+class _PoolClosedError(RuntimeError):
+    """The pool was closed under a question."""
 
 
 class _WorkerDiedError(Exception):
@@ -216,8 +221,10 @@ class WorkerPool:
         return True
 
     def _start(self) -> _Worker:
-        worker = _Worker()
         with self._lock:
+            if self._closed:
+                raise _PoolClosedError("the pool of grading workers was closed while it was asked")
+            worker = _Worker()
             self._workers.add(worker)
         return worker
 
@@ -232,11 +239,23 @@ class WorkerPool:
             return [w.process.pid for w in self._workers]
 
     def close(self) -> None:
-        """Kills every worker."""
+        """Kills every worker; whoever still asks gets an error, and no new worker starts."""
         with self._lock:
+            self._closed = True
             workers, self._workers = self._workers, set()
         for worker in workers:
-            worker.close()
+            worker.process.kill()
+            worker.process.wait()
+        # A busy worker's pipes are closed by the thread that reads them; an idle one's here.
+        drained = 0
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle = self._slots.get_nowait()
+                drained += 1
+                if idle is not None:
+                    idle.forget()
+        for _ in range(drained):
+            self._slots.put(None)
 
     def abandon(self) -> None:
         """In a forked child: lets go of the pipes without touching the parent's workers."""
