@@ -4,13 +4,14 @@
         recipes/sft_compo.py --config recipes/tiny/sft_compo.yaml
 
 Every field of trl's SFTConfig and ModelConfig is a key of the YAML file and a flag; flags override
-the file. The random control and the ablation are the same recipe with another `dataset_config`.
+the file. With `law_dataset`, the laws are scored at every evaluation. The random control and the
+ablation are the same recipe with another `dataset_config`.
 Text is never tokenised here: labels are the ids of the dataset.
 """
 
 from typing import TYPE_CHECKING
 
-from hf_lore.training.recipe_config import RecipeParser, SftData, run_recipe
+from hf_lore.training.recipe_config import LawEval, RecipeParser, SftData, run_recipe
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 def make_parser(prog: str | None = None) -> RecipeParser:
     from trl import ModelConfig, SFTConfig
 
-    return RecipeParser((SftData, SFTConfig, ModelConfig), prog=prog)
+    return RecipeParser((SftData, LawEval, SFTConfig, ModelConfig), prog=prog)
 
 
-def main(data: SftData, training: "SFTConfig", model: "ModelConfig") -> None:
+def main(data: SftData, law: LawEval, training: "SFTConfig", model: "ModelConfig") -> None:
     from hf_lore.training.sft import sft_trainer
     from hf_lore.training.student import last_checkpoint
 
     resume = last_checkpoint(training.output_dir, training.resume_from_checkpoint)
-    trainer, stats = sft_trainer(data, training, model)
+    trainer, stats = sft_trainer(data, law, training, model)
     trainer.accelerator.print(stats)
     trainer.accelerator.print(f"resuming from {resume}" if resume else "starting afresh")
     trainer.train(resume_from_checkpoint=resume)

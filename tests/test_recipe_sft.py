@@ -148,6 +148,8 @@ def test_stock_trl_trains_on_the_same_labels_where_text_is_exact(folder, tmp_pat
         (["--max_length", "40"], "longer than the 40 tokens allowed"),
         (["--packing"], "packing needs max_length"),
         (["--packing", "--packing_strategy", "wrapped"], "cuts traces into fragments"),
+        (["--eval_strategy", "steps"], "eval_composites is 0 of 8"),
+        (["--eval_composites", "2"], "eval_strategy is no"),
         (["--use_peft"], "pip install 'hf-lore[peft]'"),
         (["--dataset_config", "sft_none"], "sft_none"),
         (["--dataset_name", "/no/such"], "/no/such"),
@@ -187,6 +189,18 @@ def test_every_recipe_yaml_is_read(folder):
     assert len(files) >= 3
     for file in files:
         argv = ["--config", str(file), "--dataset_name", "d", "--use_cpu"]
-        data, training, _ = make_parser().parse([*argv, "--model_name_or_path", "m"])
+        data, _, training, _ = make_parser().parse([*argv, "--model_name_or_path", "m"])
         assert data.dataset_config == file.stem
         assert training.max_length is None or training.packing
+
+
+def test_every_sample_yaml_is_read():
+    from hf_lore.cli import make_parser
+    from hf_lore.cli_config import apply_yaml
+
+    files = sorted(recipes_path().glob("*/sample.yaml"))
+    assert len(files) == 5
+    for file in files:
+        args = apply_yaml(make_parser(), ["sample", "--config", str(file), "--run", "r"])
+        assert args.num_samples == 8
+        assert args.temperature == (0.8 if "Phi-4" in str(file) else 0.6)

@@ -18,7 +18,7 @@ from trl import TrlParser
 
 from ..errors import ConfigError, HfLoreError
 
-__all__ = ["CompositeData", "PairData", "RecipeParser", "SftData", "run_recipe"]
+__all__ = ["CompositeData", "LawEval", "PairData", "RecipeParser", "SftData", "run_recipe"]
 
 # What the recipes change in trl's defaults. 1024 tokens would cut a trace with no warning.
 DEFAULTS: dict[str, Any] = {"max_length": None, "report_to": "none", "save_total_limit": 2}
@@ -44,6 +44,34 @@ class SftData(_Source):
         default="sft_compo", metadata={"help": "sft_compo, sft_control or sft_anti."}
     )
     dataset_split: str = dataclasses.field(default="train", metadata={"help": "Split."})
+
+
+@dataclasses.dataclass
+class LawEval:
+    """Law scores at every evaluation; off without `law_dataset`."""
+
+    eval_composites: int = dataclasses.field(
+        default=0, metadata={"help": "Composites whose rows are held out for the eval loss."}
+    )
+    law_dataset: str | None = dataclasses.field(
+        default=None, metadata={"help": "Composites to score: run directory, folder or Hub id."}
+    )
+    law_split: str = dataclasses.field(default="test", metadata={"help": "Its split."})
+    law_limit: int = dataclasses.field(
+        default=32, metadata={"help": "The first so many composites only."}
+    )
+    law_num_samples: int = dataclasses.field(
+        default=8, metadata={"help": "Answers drawn to each question."}
+    )
+    law_max_new_tokens: int = dataclasses.field(
+        default=20480, metadata={"help": "Tokens an answer may take."}
+    )
+    law_temperature: float = dataclasses.field(
+        default=0.6, metadata={"help": "Temperature of the draws."}
+    )
+    law_batch_size: int = dataclasses.field(
+        default=64, metadata={"help": "Draws decoded at once on each process."}
+    )
 
 
 @dataclasses.dataclass

@@ -1,26 +1,32 @@
 """Wires an `SFTTrainer`: checked rows in, refused settings out. Nothing of trl is overridden."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..sampling.sample import SamplingParams
 from .rows import RowStats, load_rows, training_rows
 from .student import allowed_tokens, student_of, weights_options
+from .triplets import load_composites
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from trl import ModelConfig, SFTConfig, SFTTrainer
 
-    from .recipe_config import SftData
+    from .callbacks import CompositionalityCallback
+    from .recipe_config import LawEval, SftData
 
 __all__ = ["sft_trainer"]
 
 
 def sft_trainer(
-    data: "SftData", training: "SFTConfig", model: "ModelConfig"
+    data: "SftData", law: "LawEval", training: "SFTConfig", model: "ModelConfig"
 ) -> "tuple[SFTTrainer, RowStats]":
     """Build the trainer of SFT-Compo, its control or its ablation.
 
     Args:
         data: which rows.
+        law: what to measure at evaluations.
         training: trl's settings; `max_length` may bound packing, never cut a row.
         model: trl's model settings; `use_peft` for LoRA. Full training keeps float32 weights
             unless `dtype` says otherwise: in bfloat16 most updates of a small learning rate round
@@ -54,13 +60,56 @@ def sft_trainer(
         max_tokens=allowed_tokens(student, training.max_length),
         eos_ids=student.eos_ids,
     )
+    held_out = None
+    if training.eval_strategy != "no" or law.eval_composites or law.law_dataset:
+        rows, held_out = _hold_out(rows, dataset["composite_id"], law, training)
     training.model_init_kwargs = weights_options(model, training.model_init_kwargs)
     trainer = SFTTrainer(
         model=model.model_name_or_path,
         args=training,
         train_dataset=rows,
+        eval_dataset=held_out,
         processing_class=student.tokenizer,
         quantization_config=get_quantization_config(model),
         peft_config=get_peft_config(model),
     )
+    if law.law_dataset is not None:
+        trainer.add_callback(_law_callback(trainer, law, training.seed))
     return trainer, stats
+
+
+def _hold_out(
+    rows: "Dataset", composite_ids: Sequence[str], law: "LawEval", training: "SFTConfig"
+) -> "tuple[Dataset, Dataset]":
+    """The rows to train on, and those of the last `eval_composites` composites."""
+    if training.eval_strategy == "no":
+        raise ConfigError(
+            "eval_composites and law_dataset are for evaluations, and eval_strategy is no; fix: "
+            "eval_strategy: steps or epoch"
+        )
+    composites = list(dict.fromkeys(composite_ids))
+    if not 0 < law.eval_composites < len(composites):
+        raise ConfigError(
+            f"eval_strategy is {training.eval_strategy.value}, and eval_composites is "
+            f"{law.eval_composites} of {len(composites)}; fix: hold out at least 1 and not all"
+        )
+    chosen = set(composites[-law.eval_composites :])
+    split: tuple[list[int], list[int]] = ([], [])
+    for row, composite in enumerate(composite_ids):
+        split[composite in chosen].append(row)
+    return rows.select(split[0]), rows.select(split[1])
+
+
+def _law_callback(trainer: "SFTTrainer", law: "LawEval", seed: int) -> "CompositionalityCallback":
+    from .callbacks import CompositionalityCallback
+
+    assert law.law_dataset is not None
+    return CompositionalityCallback(
+        trainer,
+        load_composites(law.law_dataset, split=law.law_split)[: law.law_limit],
+        law.law_num_samples,
+        sampling=SamplingParams(
+            temperature=law.law_temperature, max_new_tokens=law.law_max_new_tokens, seed=seed
+        ),
+        batch_size=law.law_batch_size,
+    )
