@@ -107,7 +107,7 @@ def warm(workers: int) -> WorkerPool:
 
 
 def speed(data: Path) -> None:
-    pairs = distinct_pairs(data, 1500)
+    pairs = distinct_pairs(data, 400)
     one, two = warm(1), warm(2)
     loop(pairs[:50])
     contenders = {
@@ -137,7 +137,7 @@ def speed(data: Path) -> None:
 
 def hostile(data: Path) -> None:
     """The clean rate against 1 in 100 inputs hostile: screened ones, then ones that need a kill."""
-    pairs = distinct_pairs(data, 1000)
+    pairs = distinct_pairs(data, 400)
     pool = warm(2)
     timeout_s = 1.0
 

@@ -35,14 +35,14 @@ class Form:
 
 
 _SEPARATOR = re.compile(
-    r"[,;](?!\d{3}(?!\d)(?<=\d,\d{3}))|\\text\{\s*,?\s*(?:and|or)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])"
-    r"|\\(?:cup|land|lor|wedge|vee)(?![a-zA-Z])(?!.)"
+    r"[,;]|\\text\{\s*,?\s*(?:and|or)\s*\}|(?<![a-zA-Z\\])(?:and|or)(?![a-zA-Z])"
+    r"|\\(?:land|lor|wedge|vee)(?![a-zA-Z])"
 )
 _CUP = re.compile(r"\\cup(?![a-zA-Z])|(?<=[)\]])\s*U\s*(?=[(\[])")
 _RELATION = re.compile(r"\\(?:le|ge|lt|gt|ne|in)(?![a-zA-Z])|[<>]=?")
 _EQUALS = re.compile(r"(?<![<>!\\:])=|\\equiv(?![a-zA-Z])")
 _MATRIX = re.compile(
-    r"\\begin\{([pbvBV]?matrix|array)\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL
+    r"\\begin\{([pbB]?matrix|array)\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\{\1\}", re.DOTALL
 )
 _PM = re.compile(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])")
 _WORD = re.compile(r"(?:\\text\{[^{}]*\}|(?<![A-Za-z])[A-Za-z][a-z]{3,}(?![A-Za-z])|[\s\-'.])+")
