@@ -147,6 +147,7 @@ def main() -> None:
     compositionality("normal", 0.0, 1.0, 250, 8, reps)
     compositionality("uniform", 0.3, 0.7, 250, 8, reps)
     compositionality("normal", 0.3, 0.7, 200, 2, reps)
+    compositionality("half", 0.3, 1.0, 250, 8, reps)
     fits(200, reps)
     for families in (10, 40, 200):
         monotonicity(families, reps // 4)

@@ -208,7 +208,14 @@ def fit_accuracy_law(
         why = "no draw was wrong: λ is at its lower bound, where it has no interval"
         n = len(_family_sums(x[:, None], labels))
         return AccuracyLawFit(score(RatioEstimate(0.0, nan, nan, nan, nan), n, why), 0.0, 1.0)
-    rate = float(_solve(x, right[None], total)[0])
+    # The likelihood is linear in the counts, so questions of equal κ are one.
+    kappa, group = np.unique(x, return_inverse=True)
+
+    def pooled(values: Floats) -> Floats:
+        return np.stack([np.bincount(group, row, len(kappa)) for row in np.atleast_2d(values)])
+
+    pooled_total = pooled(total)[0]
+    rate = float(_solve(kappa, pooled(right), pooled_total)[0])
     information, gradient = _score_terms(x, right, total, rate)
     sums = _family_sums(np.stack([gradient, information], axis=1), labels)
     # One Newton step a resample, on log λ: the interval stays above 0.
@@ -220,14 +227,21 @@ def fit_accuracy_law(
         rate * step.standard_error,
         nan,
     )
-    deviance = float(_deviance(x, right[None], total, np.array([rate]))[0])
+
+    def deviances(rows: Floats) -> Floats:
+        grouped = pooled(rows)
+        rates = _solve(kappa, grouped, pooled_total)
+        law = _log_likelihood(kappa, grouped, pooled_total, rates)
+        return 2.0 * (_own_log_likelihood(rows, total) - law)
+
+    deviance = float(deviances(right[None])[0])
     generator = np.random.Generator(np.random.SFC64(seed))
     lawful = generator.binomial(
         total.astype(np.int64), np.exp(-rate * x), size=(_SIMULATED, len(x))
     ).astype(np.float64)
     # All right or all wrong has no λ to fit, and fits perfectly at its edge: deviance 0.
     inner = (lawful.sum(axis=1) > 0) & (lawful.sum(axis=1) < total.sum())
-    simulated = _deviance(x, lawful[inner], total, _solve(x, lawful[inner], total))
+    simulated = deviances(lawful[inner])
     p_value = (1 + int((simulated >= deviance).sum())) / (1 + _SIMULATED)
     reason = _NO_INTERVAL if math.isnan(step.ci_low) else None
     return AccuracyLawFit(score(estimate, len(sums), reason), deviance, p_value)
@@ -256,11 +270,15 @@ def _solve(x: Floats, right: Floats, total: Floats) -> Floats:
     return np.exp(log_rate)
 
 
-def _deviance(x: Floats, right: Floats, total: Floats, rate: Floats) -> Floats:
+def _log_likelihood(x: Floats, right: Floats, total: Floats, rate: Floats) -> Floats:
+    """Of the law with each row's λ, without the binomial coefficients."""
     hazard = rate[:, None] * x
+    return (-right * hazard + (total - right) * np.log(-np.expm1(-hazard))).sum(axis=1)
+
+
+def _own_log_likelihood(right: Floats, total: Floats) -> Floats:
+    """Of each question's own share of right draws, without the binomial coefficients."""
     wrong = total - right
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(right > 0, right * np.log(right / total), 0.0)
-        own = own + np.where(wrong > 0, wrong * np.log(wrong / total), 0.0)
-    law = -right * hazard + np.where(wrong > 0, wrong * np.log(-np.expm1(-hazard)), 0.0)
-    return 2.0 * (own - law).sum(axis=1)
+        return (own + np.where(wrong > 0, wrong * np.log(wrong / total), 0.0)).sum(axis=1)

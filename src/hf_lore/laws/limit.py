@@ -18,6 +18,11 @@ from .score import LawScore
 
 __all__ = ["limit_score", "nmad_limit"]
 
+_MODEL = (
+    "rests on normal deviations: too high, and its interval too, where some composites obey the "
+    "law and others are far from it"
+)
+
 
 def nmad_limit(nmad_at_k: float, floor_at_k: float) -> float:
     """√(max(0, nMAD² − floor²)).
@@ -54,8 +59,8 @@ def limit_score(
 ) -> LawScore:
     """`nmad_limit` of closed draws with an interval over composites, as a `LawScore`.
 
-    The interval is taken on nMAD² − floor² and then rooted. It covers the truth less often than
-    its level says where the truth is near 0 or the deviations are far from normal.
+    The interval is taken on nMAD² − floor² and then rooted. Where the deviations are far from
+    normal it covers the truth far less often than its level says: the reason always warns.
     """
     columns, scale, known = squared_terms(draws.tokens)
     value = low = high = math.nan
@@ -78,8 +83,9 @@ def limit_score(
         low, high = (_root(end) for end in (estimate.ci_low, estimate.ci_high))
         if math.isnan(low):
             reason = "too few composites for an interval"
-        elif low == 0:
-            reason = "not told apart from 0; the estimate is biased upwards there"
+        else:
+            near_zero = "not told apart from 0, where it is biased upwards; " if low == 0 else ""
+            reason = near_zero + _MODEL
     return LawScore(
         "nmad_compute_limit",
         value,
