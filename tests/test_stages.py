@@ -133,7 +133,7 @@ def test_the_whole_walk(tmp_path, composites, tokenizer):
     assert scores["nmad_compute"].value == pytest.approx(0.0, abs=1e-12)
     assert scores["nmad_compute"].noise_floor > 0
     assert scores.accuracy == {"x1": 1.0, "x2": 1.0, "composed": 0.75}
-    assert scores["mono_rho_compute"].value == pytest.approx(1.0)
+    assert scores["rho_compute"].value == pytest.approx(1.0)
     assert load_scores(run) == scores or json.dumps(load_scores(run).to_json()) == json.dumps(
         scores.to_json()
     )

@@ -27,6 +27,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="what", required=True, metavar="WHAT"
     )
     _add_build_compo(build.add_parser("compo", help="LORE-Compo: composites of any questions"))
+    _add_probe(verbs.add_parser("probe", help="is this server usable for a run?"))
     _add_sample(verbs.add_parser("sample", help="draw K answers to every question of a set"))
     _add_run_verb(verbs.add_parser("verify", help="grade every sample of a run"), _verify)
     _add_select(verbs.add_parser("select", help="choose triples, write the three SFT splits"))
@@ -133,6 +134,37 @@ def _build_compo(args: argparse.Namespace) -> None:
     )
 
 
+def _add_probe(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("server", metavar="URL", help="the server, with or without /v1")
+    add("--tokenizer", required=True, help="folder or Hub id; tiny: the embedded reasoner's")
+    add("--name", help="the name the model is served by (default: what the server says)")
+    add("--api-key-env", metavar="NAME", help="environment variable of the key")
+    add("--temperature", type=float, default=0.6)
+    add("--max-new-tokens", type=int, default=20480)
+    parser.set_defaults(handler=_probe)
+
+
+def _probe(args: argparse.Namespace) -> None:
+    from .errors import ServerError
+    from .sampler_options import TINY
+    from .sampling.probe import probe
+    from .sampling.prompts import load_tokenizer
+    from .sampling.sample import SamplingParams
+    from .tiny import tiny_path
+
+    report = probe(
+        args.server,
+        load_tokenizer(tiny_path() if args.tokenizer == TINY else args.tokenizer),
+        SamplingParams(temperature=args.temperature, max_new_tokens=args.max_new_tokens),
+        model=args.name,
+        api_key=_api_key(args.api_key_env),
+    )
+    print("\n".join(report.lines()))
+    if not report.usable:
+        raise ServerError(report.problems[0])
+
+
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--config", metavar="YAML", help="read these options from a file")
@@ -148,12 +180,18 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="OpenAI-compatible server of the model; repeat for more",
+        help="server of the model; repeat for more",
+    )
+    who.add_argument(
+        "--server-kind",
+        choices=("openai", "tgi"),
+        default="openai",
+        help="/v1/completions of vLLM, SGLang, transformers serve … or TGI's own /generate",
     )
     who.add_argument("--name", help="the model's name; with --server, the name it is served by")
     who.add_argument("--tokenizer", help="folder or Hub id (default: the model's own)")
     who.add_argument("--context", type=int, help="with --server: the model's context in tokens")
-    who.add_argument("--concurrency", type=int, default=256, help="with --server, requests each")
+    who.add_argument("--concurrency", type=int, help="with --server: requests at once to each")
     who.add_argument(
         "--api-key-env", metavar="NAME", help="with --server: environment variable of the key"
     )
@@ -161,6 +199,11 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
         "--allow-retokenised",
         action="store_true",
         help="with --server: accept one that tells no token counts",
+    )
+    who.add_argument(
+        "--allow-greedy",
+        action="store_true",
+        help="with --server: do not look whether its draws differ",
     )
     who.add_argument("--batch-size", type=int, default=128, help="with --model")
     how = parser.add_argument_group("how")
@@ -182,8 +225,9 @@ def _sample(args: argparse.Namespace) -> None:
     from .build import read_record
     from .builders import load_composites
     from .run import Run, check_num_samples
+    from .sampler_options import make_sampler
     from .sampling.sample import SamplingParams
-    from .stages import make_sampler, sample, start_run
+    from .stages import sample, start_run
 
     check_num_samples(args.num_samples)
     params = SamplingParams(
@@ -202,12 +246,14 @@ def _sample(args: argparse.Namespace) -> None:
     sampler, tokenizer = make_sampler(
         model=args.model,
         servers=args.server,
+        server_kind=args.server_kind,
         name=args.name,
         tokenizer=args.tokenizer,
         context=args.context,
         concurrency=args.concurrency,
         api_key=_api_key(args.api_key_env),
         allow_retokenised=args.allow_retokenised,
+        allow_greedy=args.allow_greedy,
         batch_size=args.batch_size,
     )
     run = start_run(
@@ -234,7 +280,8 @@ def _api_key(variable: str | None) -> str | None:
 
 
 def _instruction(args: argparse.Namespace) -> str | None:
-    from .stages import DEFAULT_INSTRUCTION, TINY
+    from .sampler_options import TINY
+    from .stages import DEFAULT_INSTRUCTION
 
     if args.instruction == "none" or (args.instruction is None and args.model == TINY):
         return None

@@ -21,12 +21,15 @@ from time import monotonic
 
 from .compo import build_composites
 from .errors import HfLoreError, MissingExtraError
+from .laws import Comparison, compare
 from .questions import Composite, content_hash
+from .run import Run
+from .sampler_options import TINY, make_sampler
 from .sampling.sample import SamplingParams
-from .scoring import RunScores, load_scores, plot_runs, score
+from .scoring import RunScores, load_scores, plot_runs, read_draws, score
 from .sft import SFT_CONFIGS
-from .stages import TINY, make_sampler, sample, select, start_run, verify
-from .tables import format_comparison
+from .stages import sample, select, start_run, verify
+from .tables import format_comparison, format_paired
 
 BATCH_SIZE = 256
 
@@ -46,11 +49,11 @@ class DemoSettings:
     """
 
     train_composites: int = 150
-    eval_composites: int = 150
+    eval_composites: int = 100
     train_samples: int = 8
     eval_samples: int = 32
     temperature: float = 1.0
-    max_new_tokens: int = 1024
+    max_new_tokens: int = 320
     epochs: int = 5
     seed: int = 0
 
@@ -86,7 +89,9 @@ def run_demo(out: Path, settings: DemoSettings) -> str:
         with _step(f"score {name}"):
             scores[name] = _evaluate(out / "eval" / name, held_out, str(model), name, settings)
     plot_runs(out / "plots" / "compositionality.png", scores)
-    table = format_comparison(scores)
+    with _step("compare, model by model, on the same composites"):
+        paired = _compare(out / "eval")
+    table = f"{format_comparison(scores)}\n\n{format_paired(paired)}"
     (out / "table.md").write_text(table + "\n", encoding="utf-8")
     return f"{table}\n\nplots: {out / 'plots'}\n"
 
@@ -191,3 +196,13 @@ def _evaluate(
     sample(run, sampler, tokenizer)
     verify(run)
     return score(run)
+
+
+def _compare(evaluations: Path) -> dict[str, dict[str, Comparison]]:
+    """SFT-Compo against the base and against each of the other two trainings, paired."""
+    draws = {name: read_draws(Run.open(evaluations / name))[1] for name in ("base", *SFT_CONFIGS)}
+    return {
+        f"sft_compo − {other}": compare(draws["sft_compo"], draws[other])
+        for other in draws
+        if other != "sft_compo"
+    }

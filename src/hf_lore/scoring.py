@@ -16,10 +16,9 @@ from .errors import ConfigError
 from .laws import (
     Draws,
     LawScore,
-    accuracy_spearman,
-    compute_spearman,
     log_accuracy,
     score_compositionality,
+    score_monotonicity,
 )
 from .questions import Composite
 from .report.plots import Panel, plot_compositionality
@@ -70,8 +69,15 @@ class RunScores:
     scores: tuple[LawScore, ...]
     points: tuple[Point, ...]
 
+    def get(self, name: str) -> LawScore | None:
+        """A score by its name; None where the run's questions do not allow it."""
+        return next((s for s in self.scores if s.name == name), None)
+
     def __getitem__(self, name: str) -> LawScore:
-        return next(s for s in self.scores if s.name == name)
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def to_json(self) -> dict[str, object]:
         """A dictionary for a strict `json.dumps`; undefined numbers are None."""
@@ -146,7 +152,7 @@ def score(run: Run) -> RunScores:
         tokens=dict(zip(roles, map(_finite, _mean(mean_tokens, axis=0)), strict=True)),
         scores=(
             *score_compositionality(draws),
-            *_monotonicity(composites, mean_tokens, accuracy),
+            *_monotonicity(composites, mean_tokens, accuracy, draws),
         ),
         points=tuple(
             Point(
@@ -182,37 +188,24 @@ def _finite(value: float) -> float | None:
 
 
 def _monotonicity(
-    composites: list[Composite], mean_tokens: np.ndarray, accuracy: np.ndarray
-) -> list[LawScore]:
-    """Spearman's ρ of C and of log A against the number of steps, over the parts that state one."""
-    rows = [
-        (part.subject, part.n_steps, mean_tokens[i, j], accuracy[i, j])
-        for i, composite in enumerate(composites)
-        for j, part in enumerate(composite.parts)
-        if part.n_steps is not None
-    ]
-    steps = sorted({n for _, n, _, _ in rows})
-    families = sorted({family for family, _, _, _ in rows})
+    composites: list[Composite], mean_tokens: np.ndarray, accuracy: np.ndarray, draws: Draws
+) -> tuple[LawScore, ...]:
+    """Spearman's ρ against the number of steps, over the parts that state one, by subject."""
+    cells: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for i, composite in enumerate(composites):
+        for j, part in enumerate(composite.parts):
+            if part.n_steps is not None:
+                cell = (float(mean_tokens[i, j]), float(accuracy[i, j]))
+                cells.setdefault((part.subject, part.n_steps), []).append(cell)
+    if not cells:
+        return ()
+    families = sorted({family for family, _ in cells})
+    steps = sorted({n for _, n in cells})
     curves = np.full((2, len(families), len(steps)), np.nan)
-    for f, family in enumerate(families):
-        for s, n in enumerate(steps):
-            cell = np.array([row[2:] for row in rows if row[:2] == (family, n)], dtype=np.float64)
-            if len(cell):
-                curves[:, f, s] = _mean(cell, axis=0)
-    scores = []
-    for name, spearman, curve in (
-        ("mono_rho_compute", compute_spearman, curves[0]),
-        ("mono_rho_log_accuracy", accuracy_spearman, curves[1]),
-    ):
-        value = spearman(np.array(steps, dtype=np.float64), curve) if rows else math.nan
-        if not rows:
-            reason = "no part states its number of steps"
-        elif math.isnan(value):
-            reason = "fewer than two numbers of steps, or no difference between them"
-        else:
-            reason = "no interval: too few families to resample"
-        scores.append(LawScore(name=name, value=value, n=len(families), reason=reason))
-    return scores
+    for (family, n), found in cells.items():
+        curves[:, families.index(family), steps.index(n)] = _mean(np.array(found), axis=0)
+    parts_cut = int(draws.truncated[:, :-1].sum())
+    return tuple(score_monotonicity(steps, *curves, truncated=parts_cut, k=draws.k))
 
 
 def plot_runs(path: Path, runs: Mapping[str, RunScores]) -> None:

@@ -30,7 +30,6 @@ from .selection import (
 )
 from .sft import SFT_CONFIGS, SelectionReport, build_sft_splits
 from .sft_card import sft_card_body
-from .tiny import tiny_path
 from .verification import GradeItem, Status, Verdict, grade_many
 from .verification.verdict_store import VerdictStore
 
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_INSTRUCTION",
-    "TINY",
-    "make_sampler",
     "read_verdicts",
     "sample",
     "select",
@@ -49,65 +46,8 @@ __all__ = [
 ]
 
 VERDICTS_A_COMMIT = 256
-TINY = "tiny"
 # What the manifest says where each question gets an instruction that fits its number of answers.
 DEFAULT_INSTRUCTION = "default"
-
-
-def make_sampler(
-    *,
-    model: str | None = None,
-    servers: Sequence[str] = (),
-    name: str | None = None,
-    tokenizer: str | None = None,
-    context: int | None = None,
-    concurrency: int = 256,
-    api_key: str | None = None,
-    allow_retokenised: bool = False,
-    batch_size: int = 128,
-) -> tuple[Sampler, "PreTrainedTokenizerBase"]:
-    """The sampler that the options name, and the tokenizer its prompts are rendered with.
-
-    Args:
-        model: folder or Hub id, sampled in this process; "tiny" is the embedded reasoner.
-        servers: base URLs of OpenAI-compatible servers of one model instead.
-        name: the model's name in the samples; with `servers`, the name it is served by.
-        tokenizer: folder or Hub id; by default the model's own. Needed with `servers`.
-        context, concurrency, api_key, allow_retokenised: with `servers`, see `OpenAISampler`.
-        batch_size: with `model`, see `TransformersSampler`.
-
-    Raises:
-        ConfigError: not exactly one of `model` and `servers`, or servers without tokenizer.
-    """
-    if (model is None) == (not servers):
-        raise ConfigError("say who answers; fix: give either --model or --server")
-    if model == TINY:
-        model, name = str(tiny_path()), name or "hf-lore/tiny-reasoner"
-    if tokenizer == TINY:
-        tokenizer = str(tiny_path())
-    if model is not None:
-        from .sampling.in_process import TransformersSampler
-
-        local = TransformersSampler(model, tokenizer, name=name, batch_size=batch_size)
-        return local, local.tokenizer
-    if tokenizer is None or name is None:
-        raise ConfigError(
-            "a server needs the model's name and its tokenizer, which renders the prompts and "
-            "counts the tokens; fix: give --name and --tokenizer"
-        )
-    from .sampling.openai import OpenAISampler
-
-    loaded = load_tokenizer(tokenizer)
-    remote = OpenAISampler(
-        servers,
-        name,
-        loaded,
-        api_key=api_key,
-        concurrency=concurrency,
-        context=context,
-        allow_retokenised=allow_retokenised,
-    )
-    return remote, loaded
 
 
 def start_run(

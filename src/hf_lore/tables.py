@@ -6,10 +6,10 @@ Every number that has an interval is printed with it, nMAD beside its noise floo
 import math
 from collections.abc import Mapping
 
-from .laws import LawScore
+from .laws import Comparison, LawScore
 from .scoring import RunScores
 
-__all__ = ["format_comparison", "format_scores"]
+__all__ = ["format_comparison", "format_paired", "format_scores"]
 
 
 def format_scores(found: RunScores) -> str:
@@ -47,11 +47,26 @@ def format_comparison(runs: Mapping[str, RunScores]) -> str:
             _floor(found["nmad_log_accuracy"]),
             ", ".join(_number(found.accuracy[r], 2) for r in roles),
             ", ".join(_number(found.tokens[r], 0) for r in roles),
-            _number(found["mono_rho_compute"].value),
+            _number(rho.value if (rho := found.get("rho_compute")) else None),
             f"{100 * found['truncated_share'].value:.1f}%",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def format_paired(comparisons: Mapping[str, Mapping[str, Comparison]]) -> str:
+    """Pairs of models on the same composites: what changed, with its interval and p-value."""
+    lines = ["| pair | score | difference [95% CI] | p |", "|---|---|---|---|"]
+    for pair, scores in comparisons.items():
+        lines += [
+            f"| {pair} | {name} | {_with_interval(found.difference)} | {_p_value(found.p_value)} |"
+            for name, found in scores.items()
+        ]
+    return "\n".join(lines)
+
+
+def _p_value(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _number(value: float | None, digits: int = 3) -> str:
