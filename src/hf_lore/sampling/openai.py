@@ -170,7 +170,7 @@ class OpenAISampler:
             dialect.count_method,
             params,
         )
-        owed = [d for d in draws if maker.key(d) not in done]
+        owed = maker.owed(draws, done)
         fitting = owed
         if context is not None:
             fitting = [d for d in owed if len(d.prompt.token_ids) < context]

@@ -97,10 +97,16 @@ class SampleMaker:
         self._codec = _TagCodec(tokenizer, tags)
         self._eos_ids = frozenset({tokenizer.eos_token_id})
         self._special_ids = special_ids(tokenizer)
+        self._keys: dict[int, str] = {}
 
     def key(self, draw: Draw) -> str:
         question = draw.prompt.question_id
         return sample_key(question, self._model, self._revision, self._params_hash, draw.number)
+
+    def owed(self, draws: Sequence[Draw], done: frozenset[str]) -> list[Draw]:
+        """The draws not done; their keys, which cost a hash each, are kept for their samples."""
+        self._keys = {id(d): key for d in draws if (key := self.key(d)) not in done}
+        return [d for d in draws if id(d) in self._keys]
 
     def from_ids(
         self, draw: Draw, ids: Sequence[int], text: str | None, finish: FinishReason
@@ -109,10 +115,16 @@ class SampleMaker:
         last = ids[-1] if ids else None
         if finish == "length" and last in self._eos_ids:
             finish = "stop"  # EOS as the very last token of the budget
-        body = ids[:-1] if finish == "stop" and last in self._special_ids else ids
-        if text is None or not self._special_ids.isdisjoint(body):  # left out by many servers
+        closing = finish == "stop" and last in self._special_ids
+        # Special tokens within the trace, which many servers leave out of the text.
+        inner = self._special_ids.intersection(ids)
+        if closing and len(inner) == 1:
+            inner = inner if ids.count(last) > 1 else frozenset()
+        if text is None or inner:
             text = self._codec.decode(
-                list(body), skip_special_tokens=False, clean_up_tokenization_spaces=False
+                list(ids[:-1] if closing else ids),
+                skip_special_tokens=False,
+                clean_up_tokenization_spaces=False,
             )
         reasoning = count_from_ids(
             ids,
@@ -175,7 +187,7 @@ class SampleMaker:
         error: str | None = None,
     ) -> Sample:
         return Sample(
-            key=self.key(draw),
+            key=self._keys.get(id(draw)) or self.key(draw),
             question_id=draw.prompt.question_id,
             model=self._model,
             revision=self._revision,

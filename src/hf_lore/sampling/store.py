@@ -230,8 +230,11 @@ class SampleStore:
         """
         self._check_writable()
         groups: dict[int, list[Sample]] = {}
-        for sample in samples:
-            groups.setdefault(shard_of(sample.question_id, self.num_shards), []).append(sample)
+        if self.num_shards == 1:
+            groups[0] = list(samples)
+        else:
+            for sample in samples:
+                groups.setdefault(shard_of(sample.question_id, self.num_shards), []).append(sample)
         new = sum(self._shard(number).add(group) for number, group in groups.items())
         if commit:
             self.commit()

@@ -192,9 +192,7 @@ class TGISampler:
         )
         fitting: list[Draw] = []
         too_long: list[Sample] = []
-        for draw in draws:
-            if maker.key(draw) in done:
-                continue
+        for draw in maker.owed(draws, done):
             n_prompt = len(draw.prompt.token_ids)
             if limits.budget(n_prompt, params.max_new_tokens) > 0:
                 fitting.append(draw)

@@ -36,7 +36,7 @@ REFUSED = frozenset({400, 413, 422})
 RETRIED = frozenset({408, 424, 429, 500, 502, 503, 504})
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 10.0
 # Finished samples are handed over this often, in groups.
-HAND_OVER_S = 0.02
+HAND_OVER_S = 0.05
 MESSAGE_CHARACTERS = 300
 
 
@@ -163,11 +163,12 @@ class Transport:
                 wait_s = FIRST_WAIT_S
                 while True:
                     try:
-                        async with session.request(
-                            method, server.url + path, data=payload
-                        ) as response:
-                            body = await self._read(response)
+                        async with (
+                            asyncio.timeout(self._patience.answer_s) as timer,
+                            session.request(method, server.url + path, data=payload) as response,
+                        ):
                             status = response.status
+                            body = await self._read(response, timer)
                     except (aiohttp.ClientError, OSError, TimeoutError) as error:
                         if wait_s > 1:
                             raise self._unreachable(server, error) from None
@@ -295,10 +296,14 @@ class Transport:
             server = await self._pool.acquire(job)
             status, retry_after_s, refused = 0, None, False
             try:
-                async with session.post(server.url + path, data=job.payload) as response:
+                async with (
+                    asyncio.timeout(self._patience.answer_s) as timer,
+                    session.post(server.url + path, data=job.payload) as response,
+                ):
                     status = response.status
-                    retry_after_s = retry_after_seconds(response.headers.get("Retry-After"))
-                    body = await self._read(response)
+                    if status != 200:
+                        retry_after_s = retry_after_seconds(response.headers.get("Retry-After"))
+                    body = await self._read(response, timer)
                 if status == 200:
                     result = on_answer(job.item, body, server.index)
                     self._pool.answered(server)
@@ -342,7 +347,8 @@ class Transport:
             )
             waits += 1
             if retry_after_s is not None or refused:
-                self._pool.close_for(server, max(wait_s, retry_after_s or 0.0))
+                closed_s = wait_s if retry_after_s is None else retry_after_s
+                self._pool.close_for(server, closed_s)
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
 
     # ---- one exchange ----
@@ -355,17 +361,19 @@ class Transport:
             connector=aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=75, socket_factory=kept_alive_socket
             ),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=30, sock_read=self._patience.answer_s
-            ),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
             headers=headers,
         )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, timer: asyncio.Timeout) -> bytes:
+        """The body; every piece of it moves the time-out on. Most bodies are there at once."""
+        content, loop = response.content, asyncio.get_running_loop()
+        if content.is_eof():
+            return content.read_nowait()
         pieces: list[bytes] = []
         while True:
-            async with asyncio.timeout(self._patience.body_s):
-                piece = await response.content.readany()
+            timer.reschedule(loop.time() + self._patience.body_s)
+            piece = await content.readany()
             if not piece:
                 return b"".join(pieces)
             pieces.append(piece)
