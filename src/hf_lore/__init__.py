@@ -16,6 +16,7 @@ _WHERE = {
     "OpenAISampler": "sampling.openai",
     "SampleStore": "sampling.store",
     "SamplingParams": "sampling.sample",
+    "TGISampler": "sampling.tgi",
     "TransformersSampler": "sampling.in_process",
     "collect_samples": "sampling.collect",
     "Verdict": "verification",
@@ -25,13 +26,20 @@ _WHERE = {
     "build_sft_splits": "sft",
     "LawScore": "laws",
     "accuracy_spearman": "laws",
+    "compare": "laws",
     "compute_spearman": "laws",
+    "fit_accuracy_law": "laws",
+    "fit_compute_law": "laws",
     "log_accuracy": "laws",
     "nmad": "laws",
     "noise_floor": "laws",
     "pass_at_k": "laws",
+    "plan": "laws",
     "signed_deviation": "laws",
     "CompositionalityCallback": "training",
+    "MonotonicityCallback": "training",
+    "answer_reward": "training.rewards",
+    "compositionality_reward": "training.rewards",
 }
 
 __all__ = ["__version__", *_WHERE]
