@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from hf_lore.verification import GradeItem, grade, grade_many
+from hf_lore.verification.forms import parse_form
 from hf_lore.verification.pool import WorkerPool
 from verification_shapes import SHAPES, box, mutants, off_by_one
 
@@ -34,14 +35,20 @@ def rows(data: Path, name: str) -> list[dict]:
     return [json.loads(line) for line in (data / name).read_text().splitlines()]
 
 
-def distinct_pairs(data: Path, count: int) -> list[tuple[str, str]]:
-    """(gold, answer): MATH golds that are not plain numbers, respelt or altered; then numbers."""
+def distinct_pairs(data: Path, count: int, algebra: bool = False) -> list[tuple[str, str]]:
+    """(gold, answer), every second one right: MATH golds respelt, or raised by one.
+
+    With `algebra`, golds that are single expressions and answers that only algebra can judge.
+    """
     golds = sorted({r["answer"] for r in rows(data, "math_train.jsonl") if r["answer"]})
     random.Random(0).shuffle(golds)
-    pairs = []
-    for i, gold in enumerate(golds[:count]):
-        pairs.append((gold, f"{{}}{gold}" if i % 2 else off_by_one(gold)))
-    return pairs
+    if algebra:
+        golds = [g for g in golds if parse_form(g).kind == "leaf" and "=" not in g]
+        return [(g, f"({g})+1-1" if i % 2 else f"({g})+1") for i, g in enumerate(golds[:count])]
+    return [
+        (g, g.replace("frac", "dfrac") + r"\," if i % 2 else off_by_one(g))
+        for i, g in enumerate(golds[:count])
+    ]
 
 
 def loop(pairs: Sequence[tuple[str, str]]) -> int:
@@ -69,6 +76,7 @@ def trl_reward(pairs: Sequence[tuple[str, str]]) -> int:
 
 def ours(pool: WorkerPool) -> Callable[[Sequence[tuple[str, str]]], int]:
     def run(pairs: Sequence[tuple[str, str]]) -> int:
+        parse_form.cache_clear()
         items = [GradeItem(f"so {box(a)}.", g) for g, a in pairs]
         return sum(v.status == "correct" for v in grade_many(items, pool=pool))
 
@@ -107,7 +115,16 @@ def warm(workers: int) -> WorkerPool:
 
 
 def speed(data: Path) -> None:
-    pairs = distinct_pairs(data, 400)
+    """Two sets: answers as models write them, and answers that all need algebra."""
+    pairs_each = 300
+    for algebra in (False, True):
+        compare(
+            distinct_pairs(data, pairs_each, algebra),
+            "all need algebra" if algebra else "as written",
+        )
+
+
+def compare(pairs: Sequence[tuple[str, str]], kind: str) -> None:
     one, two = warm(1), warm(2)
     loop(pairs[:50])
     contenders = {
@@ -123,8 +140,9 @@ def speed(data: Path) -> None:
         print("(TRL is not installed: left out)")
     measured = best(contenders, [*one.pids(), *two.pids()], 2)
     wall, cpu, _ = measured["math-verify in a loop"]
-    print(f"\n{len(pairs)} distinct pairs, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print("| contender | ms an item | rate | CPU ms an item | CPU rate | called correct |")
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    print(f"\n{len(pairs)} distinct pairs, {kind}; {load}")
+    print("| contender | ms an item | rate | CPU ms | CPU rate | called correct |")
     print("|---|---|---|---|---|---|")
     for name, (seconds, busy, correct) in measured.items():
         print(

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from latex2sympy2_extended import NormalizationConfig
 from math_verify import parse, verify
 from math_verify.parser import LatexExtractionConfig
 from sympy import Expr
@@ -21,7 +22,20 @@ from .screen import refusal
 __all__ = ["UnreadableGoldError", "check", "readable"]
 
 logging.disable(logging.CRITICAL)
-_CONFIG = [LatexExtractionConfig()]
+# The library's own removal of units takes the t of 4t for tons, so that 4t equals 4; units are
+# handled by `forms.py` before any text comes here.
+_CONFIG = [
+    LatexExtractionConfig(
+        normalization_config=NormalizationConfig(
+            basic_latex=True,
+            units=False,
+            malformed_operators=True,
+            nits=True,
+            boxed="last",
+            equations=False,
+        )
+    )
+]
 _PLAIN = (
     (re.compile(r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)"), r"\\sqrt{\1}"),
     (re.compile(r"\*\*"), "^"),
@@ -43,6 +57,7 @@ _FUNCTION = re.compile(
 
 def _latex(text: str) -> str:
     """Plain-text mathematics (`sqrt(5)`, `x**2`, `2*pi`) written as LaTeX."""
+    text = text.replace("\\degree", "^{\\circ}")
     text = _FUNCTION.sub(r"\\\1 ", _UPRIGHT.sub(r"\1", text))
     for pattern, replacement in _PLAIN:
         text = pattern.sub(replacement, text)

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..questions import AnswerType, Question
-from .compare import compare_math
+from .compare import compare_math, same_leaf
 from .composites import composite_answers
 from .exact import int_value, seq_items, str_value
 from .extract import final_document, single_answer
@@ -219,23 +219,37 @@ def grade_many(
 
 
 def gold_parses(gold: str, answer_type: AnswerType = "math") -> bool:
-    r"""Whether a gold verifies against itself, as `\boxed{gold}`, and can be read at all."""
-    if answer_type == "math":
-        if not is_balanced(gold) or refusal(gold) is not None:
-            return False
-        if shared_pool().run([("readable", gold, "")], DEFAULT_TIMEOUT_S) != ["equal"]:
-            return False
-    return grade(f"\\boxed{{{gold}}}", gold, [answer_type]).status == "correct"
+    r"""Whether a gold can be read and verifies against itself, as `\boxed{gold}`."""
+    return _golds_parse([(gold, answer_type)])[0]
 
 
 def check_golds(questions: Iterable[Question]) -> list[tuple[Question, str]]:
     """The gate of a build: every gold that does not verify against itself, with its question."""
-    verified: dict[tuple[str, AnswerType], bool] = {}
-    failing = []
-    for question in questions:
-        for gold, kind in zip(question.gold, question.answer_types, strict=True):
-            if (gold, kind) not in verified:
-                verified[gold, kind] = gold_parses(gold, kind)
-            if not verified[gold, kind]:
-                failing.append((question, gold))
-    return failing
+    held = [
+        (question, gold, kind)
+        for question in questions
+        for gold, kind in zip(question.gold, question.answer_types, strict=True)
+    ]
+    distinct = list(dict.fromkeys((gold, kind) for _, gold, kind in held))
+    parses = dict(zip(distinct, _golds_parse(distinct), strict=True))
+    return [(question, gold) for question, gold, kind in held if not parses[gold, kind]]
+
+
+def _golds_parse(golds: Sequence[tuple[str, AnswerType]]) -> list[bool]:
+    boxed = [GradeItem(f"\\boxed{{{gold}}}", gold, [kind]) for gold, kind in golds]
+    verified = [v.status == "correct" and refusal(v.answers[0]) is None for v in grade_many(boxed)]
+    # Spelt as itself a gold is correct even where algebra could not read it: ask, but for numbers.
+    asks: list[Ask] = [
+        ("readable", gold, "")
+        for (gold, kind), right in zip(golds, verified, strict=True)
+        if right and kind == "math" and same_leaf(gold, "0") is None
+    ]
+    chunks = [asks[i : i + CHUNK_ITEMS] for i in range(0, len(asks), CHUNK_ITEMS)]
+    pool = shared_pool()
+    with ThreadPoolExecutor(pool.num_workers) as threads:
+        outcomes = threads.map(lambda chunk: pool.run(chunk, DEFAULT_TIMEOUT_S), chunks)
+        read = dict(zip(asks, itertools.chain.from_iterable(outcomes), strict=True))
+    return [
+        right and (kind != "math" or read.get(("readable", gold, ""), "equal") == "equal")
+        for (gold, kind), right in zip(golds, verified, strict=True)
+    ]

@@ -178,10 +178,12 @@ _SUBSTITUTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\(?:left|right|[bB]igg?[lr]?|middle)(?![a-zA-Z])\s*\.?", ""),
-        (r"\\(?:displaystyle|textstyle|limits|nolimits|hfill|hspace\{[^{}]*\})(?![a-zA-Z])", ""),
+        (r"\\(?:displaystyle|textstyle|limits|nolimits|hfill|phantom)(?![a-zA-Z])", ""),
+        (r"\\hspace\{[^{}]*\}", ""),
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         (r"\\(?:mbox|textbf|textit|textrm|textnormal|texttt|emph|operatorname|text|mathrm"
          r"|mathbf|mathit|mathsf|bold|boldsymbol|bm|rm)\s*\{", r"\\text{"),
+        (r"^\s*\\(?:approx|simeq|sim)(?![a-zA-Z])\s*", ""),
         (r"(?<=\d)\{,\}(?=\d)", ","),
         (r"(?<=\d)\\!,(?=\d)", ","),
         (r"(?<=\d)\s*,\s*\\[!,]\s*(?=\d{3}(?!\d))", ","),
@@ -197,6 +199,7 @@ _SUBSTITUTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\lbrack(?![a-zA-Z])", "["),
         (r"\\rbrack(?![a-zA-Z])", "]"),
         (r"\\frac\s*(\d)\s*(\d)(?!\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*(\\[a-z]+)\s+([0-9a-z])(?![0-9a-z])", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
         (r"\\frac\s*(\{[^{}]*\})\s*([0-9a-zA-Z])", r"\\frac\1{\2}"),
         (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
