@@ -82,7 +82,8 @@ def test_domains_and_intervals():
         assert score.ci_low <= score.value <= score.ci_high
     assert "prefer the mean over families" in overall.rho_compute.reason
     assert overall.mean_rho_compute.reason is None
-    assert "few families" in scores["math"].mean_rho_compute.reason
+    few = score_monotonicity(steps, tokens[:9], accuracy[:9])
+    assert "fewer than 10 families" in few.mean_rho_compute.reason
     with pytest.raises(ValueError, match="fix: one each"):
         score_by_domain(steps, tokens, accuracy, ["math"])
 

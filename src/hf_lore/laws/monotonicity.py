@@ -21,8 +21,9 @@ from .score import LawScore
 
 __all__ = ["MonotonicityScores", "score_by_domain", "score_monotonicity"]
 
-FEW_FAMILIES = 30
-_LOW_COVERAGE = "interval from few families: covers the truth less often than its level says"
+# Coverage was studied from 10 families up, see docs/laws.md.
+_FEW_FAMILIES = 10
+_FEW = "interval from fewer than 10 families: how often it covers the truth is not known"
 _MEAN_CURVE = (
     "the fewer the families, the lower the rho of their mean curve: its interval seldom covers "
     "that of all families; prefer the mean over families"
@@ -132,8 +133,8 @@ def score_monotonicity(
             reason = "no family has two step counts with different values"
         elif math.isnan(estimate.ci_low):
             reason = "too few families for an interval"
-        elif known.sum() < FEW_FAMILIES:
-            reason = _LOW_COVERAGE
+        elif known.sum() < _FEW_FAMILIES:
+            reason = _FEW
         score = LawScore(
             name,
             estimate.value,
