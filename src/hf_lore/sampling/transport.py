@@ -16,16 +16,23 @@ import asyncio
 import queue
 import random
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from ..errors import ConfigError, ServerError
 from .server_pool import Server, ServerPool
-from .wire import error_text, kept_alive_socket, parse_json, retry_after_seconds
+from .wire import (
+    error_text,
+    kept_alive_socket,
+    parse_json,
+    retry_after_seconds,
+    run_in_thread,
+)
 
 __all__ = ["BadReplyError", "Failure", "Job", "Patience", "Transport"]
 
@@ -178,7 +185,7 @@ class Transport:
                     await asyncio.sleep(wait_s)
                     wait_s *= 2
 
-        return _in_thread(attempt())
+        return run_in_thread(attempt())
 
     def _unreachable(self, server: Server, error: BaseException) -> ServerError:
         return ServerError(
@@ -248,6 +255,7 @@ class Transport:
         ready: list[T],
         out: "queue.Queue[list[T] | BaseException | None]",
     ) -> None:
+        urls = [URL(s.url + path) for s in self._pool.servers]
         n_workers = sum(s.cap for s in self._pool.servers)
         most_ready = max(n_workers, 64)
         room = asyncio.Event()
@@ -256,7 +264,7 @@ class Transport:
 
         async def work() -> None:
             for job in jobs:
-                ready.append(await self._settle(session, path, job, on_answer, on_failure))
+                ready.append(await self._settle(session, urls, job, on_answer, on_failure))
                 if len(ready) >= most_ready:
                     room.clear()
                     await room.wait()
@@ -284,7 +292,7 @@ class Transport:
     async def _settle(
         self,
         session: aiohttp.ClientSession,
-        path: str,
+        urls: Sequence[URL],
         job: Job[K],
         on_answer: Callable[[K, bytes, int], T],
         on_failure: Callable[[K, Failure], T],
@@ -298,7 +306,9 @@ class Transport:
             try:
                 async with (
                     asyncio.timeout(self._patience.answer_s) as timer,
-                    session.post(server.url + path, data=job.payload) as response,
+                    session.post(
+                        urls[server.index], data=job.payload, allow_redirects=False
+                    ) as response,
                 ):
                     status = response.status
                     if status != 200:
@@ -322,7 +332,7 @@ class Transport:
                 return on_failure(job.item, Failure(status, message))
             if status not in RETRIED and status not in (0, 200):
                 raise ServerError(
-                    f"{server.label}{path} answers {message}; fix: check the URL, the model's name "
+                    f"{server.label} answers {message}; fix: check the URL, the model's name "
                     "and the API key"
                 )
             if status == 429:
@@ -362,6 +372,7 @@ class Transport:
                 limit=0, keepalive_timeout=75, socket_factory=kept_alive_socket
             ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
         )
 
@@ -386,22 +397,3 @@ class Transport:
         if self._api_key is not None:
             text = text.replace(self._api_key, "***")
         return " ".join(text.split())[:MESSAGE_CHARACTERS]
-
-
-def _in_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end in a loop and thread of its own: the caller may already be in a loop."""
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="hf-lore-request")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]

@@ -1,14 +1,26 @@
-"""Small things of HTTP and JSON that the transport needs: bodies, error texts, headers, sockets."""
+"""Small things that the transport needs: JSON bodies, error texts, headers, sockets, a thread."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
+from collections.abc import Coroutine
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
-__all__ = ["encode_json", "error_text", "kept_alive_socket", "parse_json", "retry_after_seconds"]
+__all__ = [
+    "encode_json",
+    "error_text",
+    "kept_alive_socket",
+    "parse_json",
+    "retry_after_seconds",
+    "run_in_thread",
+]
+
+T = TypeVar("T")
 
 LONGEST_RETRY_AFTER_S = 120.0
 
@@ -61,3 +73,22 @@ def retry_after_seconds(header: str | None) -> float | None:
         except ValueError:
             return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+def run_in_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end in a loop and thread of its own: the caller may already be in a loop."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(work))
+        except BaseException as error:  # noqa: BLE001  raised again by the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="hf-lore-request")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
