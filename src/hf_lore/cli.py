@@ -347,6 +347,8 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
+    # Nothing is downloaded, so the only bars this silences are those of loading tiny files.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from .demo import QUICK, DemoSettings, run_demo
 
     if args.out.is_file():
