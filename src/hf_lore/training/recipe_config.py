@@ -44,6 +44,19 @@ class SftData(_Source):
         default="sft_compo", metadata={"help": "sft_compo, sft_control or sft_anti."}
     )
     dataset_split: str = dataclasses.field(default="train", metadata={"help": "Split."})
+    retokenise_questions: str | None = dataclasses.field(
+        default=None,
+        metadata={
+            "help": "For a student with another tokenizer: where the questions are (run directory, "
+            "lore-compo folder or Hub id). The text is then written in the student's tokens."
+        },
+    )
+    retokenise_instruction: str | None = dataclasses.field(
+        default=None, metadata={"help": "What was asked beside each question; a run knows it."}
+    )
+    teacher_tokenizer: str | None = dataclasses.field(
+        default=None, metadata={"help": "Folder or Hub id; default the rows' own teacher."}
+    )
 
 
 @dataclasses.dataclass

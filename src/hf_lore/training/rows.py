@@ -192,7 +192,9 @@ class _RowCheck:
                 f"{where} begins with two BOS tokens, which no sampler feeds; fix: render the "
                 "prompt without BOS, or tokenise it with add_special_tokens=False"
             )
-        self._same_text(where, "prompt", prompt[has_bos:], row["prompt"])
+        # The text carries BOS where only the template adds it, not where the tokenizer does.
+        in_text = has_bos and row["prompt"].startswith(self.tokenizer.bos_token)
+        self._same_text(where, "prompt", prompt[has_bos and not in_text :], row["prompt"])
         self._same_text(where, "completion", completion, row["completion"])
         if completion[-1] not in self.eos_ids:
             raise ConfigError(
@@ -221,6 +223,6 @@ class _RowCheck:
             seen = f"nothing: id {max(ids)} is beyond its {len(self.tokenizer)} ids"
         raise ConfigError(
             f"{where}: the student's tokenizer reads {column}_ids as {seen}, so teacher and "
-            "student do not share a tokenizer; fix: build the dataset for this student with "
-            "re-tokenised text, or train a student with the teacher's tokenizer"
+            "student do not share a tokenizer; fix: set retokenise_questions to the run that holds "
+            "the questions, or train a student with the teacher's tokenizer"
         )

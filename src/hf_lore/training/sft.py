@@ -1,16 +1,21 @@
 """Wires an `SFTTrainer`: checked rows in, refused settings out. Nothing of trl is overridden."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..run import Run
+from ..sampling.prompts import load_tokenizer
 from ..sampling.sample import SamplingParams
+from .retokenise import retokenise_rows
 from .rows import RowStats, load_rows, training_rows
 from .student import allowed_tokens, student_of, weights_options
 from .triplets import load_composites
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
     from trl import ModelConfig, SFTConfig, SFTTrainer
 
     from .callbacks import CompositionalityCallback
@@ -54,6 +59,8 @@ def sft_trainer(
         split=data.dataset_split,
         revision=data.dataset_revision,
     )
+    if data.retokenise_questions is not None:
+        dataset = _retokenised(dataset, data, student.tokenizer)
     rows, stats = training_rows(
         dataset,
         student.tokenizer,
@@ -76,6 +83,25 @@ def sft_trainer(
     if law.law_dataset is not None:
         trainer.add_callback(_law_callback(trainer, law, training.seed))
     return trainer, stats
+
+
+def _retokenised(
+    dataset: "Dataset", data: "SftData", student: "PreTrainedTokenizerBase"
+) -> "Dataset":
+    assert data.retokenise_questions is not None
+    composites = load_composites(data.retokenise_questions)
+    instruction, tokenizer = data.retokenise_instruction, data.teacher_tokenizer
+    if (Path(data.retokenise_questions) / "manifest.json").is_file():
+        manifest = Run.open(Path(data.retokenise_questions)).manifest
+        instruction = instruction or manifest.instruction
+        tokenizer = tokenizer or manifest.tokenizer_source
+    return retokenise_rows(
+        dataset,
+        {q.id: q for c in composites for q in c.questions},
+        load_tokenizer(tokenizer or dataset[0]["teacher"]),
+        student,
+        instruction=instruction,
+    )
 
 
 def _hold_out(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..builders import composites_from_rows
 from ..errors import ConfigError
 from ..questions import Composite
+from ..run import Run
 from ..sampling.counting import R1_TAGS, ThinkTags
 from ..sampling.prompts import render_prompts
 from .rows import load_rows
@@ -33,8 +34,6 @@ def load_composites(
         ConfigError: not found, or none independent.
     """
     if (Path(source) / "manifest.json").is_file():
-        from ..run import Run
-
         found = Run.open(Path(source)).composites()
     else:
         found = list(
