@@ -53,7 +53,7 @@ class Recovery:
 def open_sound_shard(path: Path) -> tuple[Shard, Recovery | None]:
     """Open a shard for writing, checked, and recovered where damaged; the caller holds its lock.
 
-    Cost: every page and row is read. About 0.2 s per 100 MB from the page cache.
+    Cost: every page and row is read, 0.8 s for 40,000 samples of 64 tokens (27 MB) on two cores.
     """
     fresh = path.with_name(path.name + ".recovering")
     if fresh.exists():

@@ -59,7 +59,7 @@ class SampleStore:
         ConfigError: nothing to read at `path`, or another process is writing there.
         HfLoreError: the disk refuses.
 
-    Opening for writing reads every page and row once (0.2 s per 100 MB from the page cache). What
+    Opening for writing reads every page and row (0.8 s for 40,000 samples of 64 tokens). What
     is damaged is named in a warning and in `recoveries`, the readable rows are kept, and the
     damaged file stays beside as `.damaged`.
     """
