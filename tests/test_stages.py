@@ -259,3 +259,16 @@ def test_the_dataset_loads_where_hf_lore_is_not_installed(tmp_path, composites, 
         env={"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": "/usr/bin:/bin"},
     )
     assert found.stdout.split() == [str(3 * len(composites)), "sampled"], found.stderr[-2000:]
+
+
+def test_another_grader_grades_again(tmp_path, composites, tokenizer):
+    from hf_lore.verification import Verdict
+    from hf_lore.verification.verdict_store import VerdictStore
+
+    with VerdictStore(tmp_path, "old rules") as store:
+        store.add([Verdict("wrong", ("1",), (False,), "s-1", 3)])
+        assert [v.sample_key for v in store] == ["s-1"]
+    with VerdictStore(tmp_path, "old rules") as store:
+        assert (store.replaced, store.keys()) == (0, {"s-1"})
+    with VerdictStore(tmp_path, "new rules") as store:
+        assert (store.replaced, store.keys()) == (1, set())

@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ from .selection import (
 from .sft import SFT_CONFIGS, SelectionReport, build_sft_splits
 from .sft_card import sft_card_body
 from .verification import GradeItem, Status, Verdict, grade_many
-from .verification.verdict_store import VerdictStore
+from .verification.verdict_store import VerdictStore, grader_name
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -105,10 +104,6 @@ def sample(
         )
 
 
-def _grader() -> str:
-    return f"hf-lore {version('hf-lore')}, math-verify {version('math-verify')}"
-
-
 def verify(
     run: Run,
     *,
@@ -124,7 +119,7 @@ def verify(
     questions = {q.id: q for q in run.questions()}
     with (
         SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as samples,
-        VerdictStore(run.verdicts, _grader()) as verdicts,
+        VerdictStore(run.verdicts, grader_name()) as verdicts,
     ):
         done = verdicts.keys()
         items = [
@@ -162,7 +157,7 @@ def read_verdicts(run: Run) -> dict[str, Verdict]:
     Raises:
         ConfigError: the run has not been verified, or not all of it.
     """
-    with VerdictStore(run.verdicts, _grader()) as store:
+    with VerdictStore(run.verdicts, grader_name()) as store:
         verdicts = {v.sample_key: v for v in store if v.sample_key}
     owed = len(run.questions()) * run.manifest.num_samples
     if len(verdicts) < owed:

@@ -4,16 +4,18 @@ They are cheap next to samples, so a store made by another grader is emptied and
 than mixed. Not for samples: see sampling/store.py.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from .verdict import Verdict
 
-__all__ = ["VerdictStore"]
+__all__ = ["VerdictStore", "grader_name"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -25,6 +27,17 @@ CREATE TABLE IF NOT EXISTS verdicts (
     reasoning_tokens INTEGER
 ) WITHOUT ROWID;
 """
+
+
+def grader_name() -> str:
+    """Names what grades: the rules by a hash of their own source, and math-verify's version.
+
+    A changed rule is then another grader without anybody having to remember a number.
+    """
+    rules = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        rules.update(file.read_bytes())
+    return f"rules {rules.hexdigest()[:16]}, math-verify {version('math-verify')}"
 
 
 class VerdictStore:
