@@ -42,7 +42,7 @@ HEALTHY_STYLES = (0.06, 0.74, 0.20)
 SINGLE_STYLES = (0.34, 0.48, 0.18)
 COMPOSITE_STYLES = (0.72, 0.20, 0.08)
 # Chances of 1, 2, 3 and 4 parts.
-PART_COUNTS = (0.52, 0.34, 0.08, 0.06)
+PART_COUNTS = (0.44, 0.40, 0.09, 0.07)
 # Examples made at a time, then sorted by length: little padding, and batches stay mixed.
 POOL_EXAMPLES = 2048
 # Share of the steps before it falls ill.
@@ -63,7 +63,7 @@ class Recipe:
     """
 
     seed: int = 0
-    rounds: int = 2
+    rounds: int = 3
     steps: int = 3000
     batch_tokens: int = 2048
     learning_rate: float = 3e-3
