@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .cli_config import apply_yaml
@@ -342,6 +343,7 @@ def _laws(args: argparse.Namespace) -> None:
 def _add_demo(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, default=Path("demo"), help="folder to write")
+    add("--seed", type=int, default=0, help="of questions, pairing, draws and training")
     add("--quick", action="store_true", help="a tenth of the size, to see it move; no real figures")
     parser.set_defaults(handler=_demo)
 
@@ -353,7 +355,8 @@ def _demo(args: argparse.Namespace) -> None:
 
     if args.out.is_file():
         raise ConfigError(f"{args.out} is a file; fix: give a folder with --out")
-    print(run_demo(args.out, QUICK if args.quick else DemoSettings()))
+    settings = replace(QUICK if args.quick else DemoSettings(), seed=args.seed)
+    print(run_demo(args.out, settings))
 
 
 if __name__ == "__main__":
