@@ -65,7 +65,8 @@ def test_a_worker_that_hangs_is_killed_and_what_waits_behind_is_answered(pool):
 
 
 def test_the_deadline_holds_even_for_a_stopped_process(pool):
-    pool.run([EASY], 5.0)
+    # Patient, so that on a busy machine it is this very worker that is stopped or killed.
+    assert pool.run([EASY], 60.0) == ["equal"]
     os.kill(pool.pids()[0], signal.SIGSTOP)
     began = time.monotonic()
     assert pool.run([EASY], 0.5) == ["timed_out"]
@@ -73,7 +74,8 @@ def test_the_deadline_holds_even_for_a_stopped_process(pool):
 
 
 def test_a_worker_killed_from_outside_is_replaced_and_asked_again(pool):
-    pool.run([EASY], 5.0)
+    # Patient, so that on a busy machine it is this very worker that is stopped or killed.
+    assert pool.run([EASY], 60.0) == ["equal"]
     os.kill(pool.pids()[0], signal.SIGKILL)
     assert pool.run([EASY, UNEQUAL], 5.0) == ["equal", "unequal"]
 
@@ -126,12 +128,13 @@ def test_grades_inside_a_running_event_loop():
 
 
 def test_a_forked_child_uses_workers_of_its_own():
-    assert grade(r"\boxed{1+t}", "t+1").status == "correct"
+    # Patient: a worker that is replaced because the machine is busy is not what is tested.
+    assert grade(r"\boxed{1+t}", "t+1", timeout_s=60.0).status == "correct"
     mine = shared_pool().pids()
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        status = grade(r"\boxed{2+t}", "t+2").status
+        status = grade(r"\boxed{2+t}", "t+2", timeout_s=60.0).status
         pids = shared_pool().pids()
         os.write(write, json.dumps([status, pids]).encode())
         shared_pool().close()
@@ -142,7 +145,7 @@ def test_a_forked_child_uses_workers_of_its_own():
     os.close(write)
     assert status == "correct"
     assert not set(pids) & set(mine)
-    assert grade(r"\boxed{3+t}", "t+3").status == "correct"
+    assert grade(r"\boxed{3+t}", "t+3", timeout_s=60.0).status == "correct"
     assert shared_pool().pids() == mine
 
 
