@@ -96,6 +96,25 @@ def test_waiting_for_a_worker_is_not_charged_to_the_deadline(pool):
     assert outcomes == ["equal"] * 60
 
 
+def test_a_worker_started_by_a_large_process_is_kept():
+    """Its peak memory is inherited, and is no reason to replace it after every answer."""
+    body = """
+    import resource
+    from hf_lore.verification.pool import WorkerPool
+    ballast = bytearray(b"x") * (700 * 2**20)
+    pool = WorkerPool(1)
+    pool.run([("check", "x+1", "1+x")], 60.0)
+    first = pool.pids()
+    assert pool.run([("check", "y+1", "1+y")] * 3, 60.0) == ["equal"] * 3
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 600 * 1024
+    print(first == pool.pids())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)], capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_memory_is_limited(pool):
     # 9**(9**7): 4.5 million digits, and as a sum of them; past the screen since asked directly.
     began = time.monotonic()

@@ -328,7 +328,7 @@ def _select(args: argparse.Namespace) -> None:
     print(
         f"{args.run}: {report.selected} selected + {sum(report.rejected.values())} rejected = "
         f"{report.composites} composites{f' ({reasons})' if reasons else ''}; "
-        f"{report.rows} rows a config"
+        + (f"{report.rows} rows a config" if report.rows else "no rows, so no dataset is written")
     )
 
 

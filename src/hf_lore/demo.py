@@ -10,6 +10,7 @@ and a finished one costs seconds. The tiny reasoner is made to underthink compos
 that the machinery works, and is no evidence about large models.
 """
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -155,8 +156,10 @@ def _train(out: Path, base: Path, dataset: Path, config: str, settings: DemoSett
     """Run the recipe as its README says, unless this very training is done."""
     from .training import recipes_path
 
-    manifest = json.loads((dataset / "run.json").read_text(encoding="utf-8"))
-    training = content_hash("t", manifest["fingerprint"], config, sorted(asdict(settings).items()))
+    rows = hashlib.sha256()
+    for file in sorted((dataset / config).glob("*.parquet")):
+        rows.update(file.read_bytes())
+    training = content_hash("t", rows.hexdigest(), config, sorted(asdict(settings).items()))
     marker = out / "trained.json"
     if marker.exists() and json.loads(marker.read_text(encoding="utf-8"))["training"] == training:
         return

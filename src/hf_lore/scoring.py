@@ -165,8 +165,9 @@ def score(run: Run) -> RunScores:
             for i, c in enumerate(composites)
         ),
     )
-    run.write_json(run.laws, found.to_json())
     plot_runs(run.plots / "compositionality.png", {run.manifest.model: found})
+    # Last: where laws.json stands, scoring is done.
+    run.write_json(run.laws, found.to_json())
     return found
 
 

@@ -4,6 +4,7 @@ samples, verdicts, selection and SFT splits. Each can be run again and does only
 Scores and plots are in scoring.py; the command line and the demo call both.
 """
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -217,6 +218,9 @@ def select(
             rows = len(splits.configs["sft_compo"])
             report = replace(report, text_exact=splits.text_exact, rows=rows)
             _write_dataset(run, splits.configs, report)
+        else:
+            # An older selection's splits would pass for this one's.
+            shutil.rmtree(run.dataset, ignore_errors=True)
     return report
 
 
@@ -268,13 +272,14 @@ def _write_selection(
         ]
     )
     rejections = pa.schema([(n, pa.string()) for n in ("composite_id", "strategy", "reason")])
-    pq.write_table(
-        pa.Table.from_pylist(rows, schema=selections), run.selection / "selections.parquet"
-    )
-    pq.write_table(
-        pa.Table.from_pylist([asdict(r) for r in rejected], schema=rejections),
-        run.selection / "rejections.parquet",
-    )
+    tables = {
+        "selections": pa.Table.from_pylist(rows, schema=selections),
+        "rejections": pa.Table.from_pylist([asdict(r) for r in rejected], schema=rejections),
+    }
+    for name, table in tables.items():
+        part = run.selection / f".{name}.part"
+        pq.write_table(table, part)
+        part.replace(run.selection / f"{name}.parquet")
 
 
 def _write_dataset(run: Run, configs: dict[str, Any], report: SelectionReport) -> None:

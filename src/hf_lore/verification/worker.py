@@ -52,6 +52,11 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _resident_bytes() -> int:
+    """Memory held now. Not the peak that getrusage tells, where Linux can: a process started by one
+    with a model loaded inherits that one's peak, and would be replaced after every answer."""
+    if sys.platform.startswith("linux"):
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
