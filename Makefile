@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Slow tests: `make test MARK=` runs them all, as CI does.
+# Slow tests: `make test MARK=` runs them all, as .ci/run does.
 MARK ?= not slow
 
 .PHONY: demo test lint types tests bench clean

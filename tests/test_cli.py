@@ -135,6 +135,47 @@ def test_a_model_without_tokenizer(tmp_path, built):
     refuses(found, "tokenizer")
 
 
+def test_build_replaces_only_what_it_wrote(tmp_path, questions):
+    out = tmp_path / "runs"
+    (out / "run1").mkdir(parents=True)
+    (out / "run1" / "samples.sqlite").write_text("paid for")
+    refuses(run("build", "compo", "--source", questions, "--out", out), "holds other files")
+    assert (out / "run1" / "samples.sqlite").read_text() == "paid for"
+    for _ in range(2):
+        found = run("build", "compo", "--source", questions, "--out", tmp_path / "new")
+        assert found.returncode == 0, found.stderr
+    refuses(run("build", "compo", "--source", questions, "--out", questions), "is a file")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("q.json", b'{"a": 1}', "not a list of rows"),
+        ("q.jsonl", b"1\n", "row 1, is not an object"),
+        ("q.jsonl", b'{"problem": "\xff"}\n', "not UTF-8"),
+        ("q.parquet", b"no parquet", "not a Parquet file"),
+        ("q.jsonl", b'{"problem": "p", "answer": "1", "subject": null}\n', "row without 'subject'"),
+    ],
+)
+def test_unreadable_sources(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    refuses(run("build", "compo", "--source", tmp_path / name, "--out", tmp_path / "o"), says)
+
+
+def test_one_question_makes_no_pair(tmp_path):
+    source = write(tmp_path / "one.jsonl", [{"problem": "p", "answer": "1"}])
+    found = run(
+        "build", "compo", "--source", source, "--out", tmp_path / "o", "--pair-by", "lexical"
+    )
+    refuses(found, "make no composite")
+
+
+def test_a_path_that_cannot_be_written(tmp_path, questions):
+    (tmp_path / "file").write_text("x")
+    found = run("build", "compo", "--source", questions, "--out", tmp_path / "file" / "below")
+    refuses(found, "the system refuses")
+
+
 @pytest.mark.parametrize("verb", ["verify", "select", "laws"])
 def test_stages_refuse_what_is_no_run(tmp_path, verb):
     refuses(run(verb, "--run", tmp_path), "not a run directory")

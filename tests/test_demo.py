@@ -99,7 +99,7 @@ def test_kill_9_loses_nothing_and_changes_nothing(undisturbed, tmp_path, stage):
     out = tmp_path / "demo"
     process = start([*DEMO, str(out)])
     teacher = out / "teacher" / "samples"
-    log = out / "models" / "sft_compo" / "train.log"
+    log = out / "models" / "sft_compo.log"
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         if stored(teacher) > 0 if stage == "teacher" else log.exists():

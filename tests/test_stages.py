@@ -14,7 +14,7 @@ from hf_lore.questions import Question
 from hf_lore.run import Run
 from hf_lore.sampling.sample import SamplingParams
 from hf_lore.sampling.store import SampleStore
-from hf_lore.scoring import load_scores, score
+from hf_lore.scoring import load_scores, plot_run, score
 from hf_lore.stages import sample, select, start_run, verify
 from model_fixtures import make_tokenizer
 from scripted import ScriptedSampler
@@ -137,7 +137,7 @@ def test_the_whole_walk(tmp_path, composites, tokenizer):
     assert load_scores(run) == scores or json.dumps(load_scores(run).to_json()) == json.dumps(
         scores.to_json()
     )
-    assert (run.plots / "compositionality.png").stat().st_size > 10_000
+    assert plot_run(run, scores).stat().st_size > 10_000
 
 
 def test_scores_by_hand(tmp_path, composites, tokenizer):
@@ -263,12 +263,50 @@ def test_the_dataset_loads_where_hf_lore_is_not_installed(tmp_path, composites, 
 
 def test_another_grader_grades_again(tmp_path, composites, tokenizer):
     from hf_lore.verification import Verdict
-    from hf_lore.verification.verdict_store import VerdictStore
+    from hf_lore.verification.verdict_store import VerdictStore, text_hash
 
     with VerdictStore(tmp_path, "old rules") as store:
-        store.add([Verdict("wrong", ("1",), (False,), "s-1", 3)])
+        store.add([Verdict("wrong", ("1",), (False,), "s-1", 3)], {"s-1": text_hash("one")})
         assert [v.sample_key for v in store] == ["s-1"]
-    with VerdictStore(tmp_path, "old rules") as store:
-        assert (store.replaced, store.keys()) == (0, {"s-1"})
+    # Reading by other rules is refused and changes nothing.
+    with pytest.raises(ConfigError, match="given by other rules"):
+        VerdictStore(tmp_path, "new rules", read_only=True)
+    with VerdictStore(tmp_path, "old rules", read_only=True) as store:
+        assert (store.replaced, set(store.text_hashes())) == (0, {"s-1"})
     with VerdictStore(tmp_path, "new rules") as store:
-        assert (store.replaced, store.keys()) == (1, set())
+        assert (store.replaced, store.text_hashes()) == (1, {})
+    (tmp_path / "verdicts.sqlite").write_bytes(b"not a database, but long enough to look at it")
+    with pytest.raises(ConfigError, match="hf-lore verify"):
+        VerdictStore(tmp_path, "new rules")
+
+
+def test_a_run_without_one_closed_thought_is_scored(tmp_path, composites, tokenizer):
+    sampler = ScriptedSampler(tokenizer, lambda question_id, draw: ("z", "length"))
+    run = start_run(
+        tmp_path / "run", composites, sampler, tokenizer, SamplingParams(max_new_tokens=1), K
+    )
+    sample(run, sampler, tokenizer)
+    verify(run)
+    found = score(run)
+    assert found["nmad_compute"].reason
+    assert load_scores(run).points == found.points
+    assert plot_run(run, found).exists()
+
+
+def test_what_is_published_says_how_it_was_chosen_and_not_where(tmp_path, composites, tokenizer):
+    run, sampler = make_run(tmp_path, composites, tokenizer)
+    sample(run, sampler, tokenizer)
+    verify(run)
+    select(run, seed=7)
+    assert json.loads((run.selection / "settings.json").read_text())["control_seed"] == 7
+    assert "| seed of the control | 7 |" in (run.dataset / "README.md").read_text()
+    assert str(tokenizer.name_or_path) not in (run.dataset / "run.json").read_text()
+
+
+def test_the_default_instruction_is_not_the_word_default(tmp_path, composites, tokenizer):
+    run, sampler = make_run(tmp_path, composites, tokenizer, instruction="default")
+    sample(run, sampler, tokenizer)
+    with SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as store:
+        for prompt in store.prompts():
+            assert "boxed" in prompt.text
+            assert "default" not in prompt.text

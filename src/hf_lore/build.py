@@ -73,8 +73,10 @@ def build_compo(
         drop_bad_golds: leave out questions whose gold does not verify against itself.
 
     Raises:
-        ConfigError: nothing usable, or golds that do not verify and may not be dropped.
+        ConfigError: nothing usable, golds that do not verify and may not be dropped, or a folder
+            that holds something else.
     """
+    _refuse_to_overwrite(out)
     loaded = config.load_questions()
     questions = list(loaded.questions)
     bad = {q.id: gold for q, gold in check_golds(questions)}
@@ -143,6 +145,17 @@ def read_record(folder: str) -> dict[str, object]:
     file = Path(folder) / RECORD_FILE
     record = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return {"dataset": _public_name(folder), **record}
+
+
+def _refuse_to_overwrite(out: Path) -> None:
+    """Only what this verb wrote is ever replaced."""
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD_FILE).is_file():
+        raise ConfigError(
+            f"{out} holds other files, which would be replaced; fix: give a new or empty folder "
+            "with --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file; fix: give a folder with --out")
 
 
 def _public_name(source: str) -> str:

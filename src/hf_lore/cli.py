@@ -57,6 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HfLoreError as error:
         print(f"hf-lore: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(
+            f"hf-lore: the system refuses{where} ({error.strerror or error}); fix: check the path, "
+            "its permissions and the free space",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(
             "hf-lore: interrupted; what is stored stays, run the same command to go on",
@@ -268,7 +276,12 @@ def _sample(args: argparse.Namespace) -> None:
         built=built,
     )
     stats = sample(run, sampler, tokenizer)
-    print(f"{args.run}: {stats}")
+    rate = stats.drawn / stats.seconds if stats.seconds else 0.0
+    print(
+        f"{args.run}: {stats.drawn} samples drawn ({stats.tokens} tokens, {rate:.1f} samples/s), "
+        f"{stats.reused} held already; {stats.truncated} cut by the budget, {stats.too_long} "
+        f"prompts too long, {stats.errors} refused by the server"
+    )
 
 
 def _api_key(variable: str | None) -> str | None:
@@ -281,8 +294,8 @@ def _api_key(variable: str | None) -> str | None:
 
 
 def _instruction(args: argparse.Namespace) -> str | None:
+    from .run import DEFAULT_INSTRUCTION
     from .sampler_options import TINY
-    from .stages import DEFAULT_INSTRUCTION
 
     if args.instruction == "none" or (args.instruction is None and args.model == TINY):
         return None
@@ -333,11 +346,18 @@ def _select(args: argparse.Namespace) -> None:
 
 
 def _laws(args: argparse.Namespace) -> None:
+    from .errors import MissingExtraError
     from .run import Run
-    from .scoring import score
+    from .scoring import plot_run, score
     from .tables import format_scores
 
-    print(format_scores(score(Run.open(args.run))))
+    run = Run.open(args.run)
+    found = score(run)
+    print(format_scores(found))
+    try:
+        print(f"\nplots: {plot_run(run, found).parent}")
+    except MissingExtraError as error:
+        print(f"hf-lore: scored without plots: {error}", file=sys.stderr)
 
 
 def _add_demo(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,8 @@ def apply_yaml(parser: argparse.ArgumentParser, argv: list[str]) -> argparse.Nam
     at = words.index("--config")
     if at + 1 == len(words):
         raise ConfigError("--config needs a file; fix: --config run.yaml")
+    if "--config" in words[at + 1 :]:
+        raise ConfigError("--config is given twice; fix: put the options in one file")
     verb, depth = parser, 0
     while depth < at and words[depth] in _choices(verb):
         verb, depth = _choices(verb)[words[depth]], depth + 1
@@ -75,6 +77,8 @@ def _read_options(parser: argparse.ArgumentParser, path: Path) -> list[str]:
             if not isinstance(value, bool):
                 raise ConfigError(f"{path}: {key} is {value!r}; fix: true or false")
             options += [f"--{name}"] if value else []
+        elif isinstance(value, list) and not isinstance(actions[name], argparse._AppendAction):
+            raise ConfigError(f"{path}: {key} takes one value, not a list; fix: give one")
         elif isinstance(value, list):
             options += [word for item in value for word in (f"--{name}", str(item))]
         elif value is not None:

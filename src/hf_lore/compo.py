@@ -76,6 +76,10 @@ def build_composites(
         groups = _pair_by_subject(unique, num_parts, seed, subject_group or (lambda s: s))
     else:
         groups = _pair_by_words(unique, num_parts)
+    if not groups:
+        raise ConfigError(
+            f"{len(unique)} question(s) make no composite of {num_parts} parts; fix: give more"
+        )
     if limit is not None and limit > len(groups):
         raise ConfigError(
             f"{limit} composites asked for, but {len(unique)} questions give only {len(groups)} "

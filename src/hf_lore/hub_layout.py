@@ -40,6 +40,7 @@ def write_dataset_folder(
         pretty_name, tags: for the card's YAML.
         extra_files: file name → text, written beside the README.
     """
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(fresh, ignore_errors=True)

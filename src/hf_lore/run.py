@@ -11,18 +11,21 @@ Only paths, the manifest and the questions are owned here; each stage owns its o
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError, RunMismatchError
 from .questions import Composite, Question, content_hash
+from .sampling.prompts import default_instruction
 from .sampling.sample import CountMethod, SamplingParams
 
-__all__ = ["Manifest", "Run", "check_num_samples", "questions_hash"]
+__all__ = ["DEFAULT_INSTRUCTION", "Manifest", "Run", "check_num_samples", "questions_hash"]
 
 FORMAT = 1
+# Stands for an instruction that fits each question's number of answers.
+DEFAULT_INSTRUCTION = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ class Manifest:
 
     def __post_init__(self) -> None:
         check_num_samples(self.num_samples)
+
+    @property
+    def asked(self) -> "str | Callable[[Question], str] | None":
+        """The instruction as `render_prompts` takes it."""
+        is_default = self.instruction == DEFAULT_INSTRUCTION
+        return default_instruction if is_default else self.instruction
 
     @property
     def fingerprint(self) -> str:
@@ -164,11 +173,18 @@ class Run:
 
     def composites(self) -> list[Composite]:
         """The run's composites, in order, checked against the manifest."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         from .builders import composites_from_rows
 
-        rows = pq.read_table(self.path / "questions.parquet").to_pylist()
+        try:
+            rows = pq.read_table(self.path / "questions.parquet").to_pylist()
+        except (FileNotFoundError, pa.ArrowInvalid) as error:
+            raise RunMismatchError(
+                f"{self.path / 'questions.parquet'} cannot be read ({error}); fix: restore the "
+                "file, or use another run directory"
+            ) from None
         composites = list(composites_from_rows(rows))
         if questions_hash(composites) != self.manifest.questions:
             raise RunMismatchError(

@@ -4,6 +4,7 @@ Only chooses and constructs; no request is sent and no weights are loaded before
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .errors import ConfigError
@@ -62,6 +63,9 @@ def make_sampler(
     if model is not None:
         from .sampling.in_process import TransformersSampler
 
+        if name is None and Path(model).is_dir():
+            # Its revision is a hash of its files; where the folder lies is not who the model is.
+            name = Path(model).resolve().name
         local = TransformersSampler(model, tokenizer, name=name, batch_size=batch_size)
         return local, local.tokenizer
     if tokenizer is None or (name is None and server_kind == "openai"):
@@ -69,6 +73,8 @@ def make_sampler(
             "a server needs the model's name and its tokenizer, which renders the prompts and "
             "counts the tokens; fix: give --name and --tokenizer"
         )
+    if concurrency is not None and concurrency < 1:
+        raise ConfigError(f"concurrency is {concurrency}; fix: at least 1")
     loaded = load_tokenizer(tokenizer)
     if server_kind == "tgi":
         from .sampling.tgi import TGISampler

@@ -28,7 +28,7 @@ from .sampling.store import SampleStore
 from .stages import read_verdicts
 from .verification import Verdict
 
-__all__ = ["Point", "RunScores", "load_scores", "plot_runs", "read_draws", "score"]
+__all__ = ["Point", "RunScores", "load_scores", "plot_run", "plot_runs", "read_draws", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +131,10 @@ def read_draws(run: Run) -> tuple[list[Composite], Draws, int]:
 
 
 def score(run: Run) -> RunScores:
-    """Score a verified run; writes laws.json and plots/compositionality.png.
+    """Score a verified run and write laws.json.
 
     Raises:
-        ConfigError: see `read_draws`. MissingExtraError: matplotlib is not installed.
+        ConfigError: see `read_draws`.
     """
     composites, draws, unanswerable = read_draws(run)
     right, total = draws.counts()
@@ -165,8 +165,6 @@ def score(run: Run) -> RunScores:
             for i, c in enumerate(composites)
         ),
     )
-    plot_runs(run.plots / "compositionality.png", {run.manifest.model: found})
-    # Last: where laws.json stands, scoring is done.
     run.write_json(run.laws, found.to_json())
     return found
 
@@ -207,6 +205,17 @@ def _monotonicity(
         curves[:, families.index(family), steps.index(n)] = _mean(np.array(found), axis=0)
     parts_cut = int(draws.truncated[:, :-1].sum())
     return tuple(score_monotonicity(steps, *curves, truncated=parts_cut, k=draws.k))
+
+
+def plot_run(run: Run, found: RunScores) -> Path:
+    """Draw a run's scores; returns the picture's path.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    path = run.plots / "compositionality.png"
+    plot_runs(path, {run.manifest.model: found})
+    return path
 
 
 def plot_runs(path: Path, runs: Mapping[str, RunScores]) -> None:

@@ -56,6 +56,7 @@ class SelectionReport:
         rejected (`dict[str, int]`): reason → count.
         text_exact (`dict[str, int]`): config → rows whose text tokenises back to their ids.
         rows (`int`): rows a config.
+        control_seed, max_relative_gap, retokenise: as `stages.select` was called.
     """
 
     composites: int
@@ -63,6 +64,18 @@ class SelectionReport:
     rejected: dict[str, int] = field(default_factory=dict)
     text_exact: dict[str, int] = field(default_factory=dict)
     rows: int = 0
+    control_seed: int = 0
+    max_relative_gap: float | None = None
+    retokenise: bool = False
+
+    @property
+    def settings(self) -> dict[str, int | float | bool | None]:
+        """How the choice was made, beside the run's own manifest."""
+        return {
+            "control_seed": self.control_seed,
+            "max_relative_gap": self.max_relative_gap,
+            "retokenise": self.retokenise,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def sft_card_body(manifest: Manifest, report: SelectionReport) -> str:
         count_method=manifest.count_method,
         composites=report.composites,
         selected=report.selected,
+        **report.settings,
         rejected="\n".join(rejected) or "| none | 0 |",
         text_exact="\n".join(exact),
     )

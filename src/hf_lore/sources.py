@@ -65,14 +65,32 @@ def read_rows(source: str, split: str | None = None) -> Iterator[Mapping[str, An
 
 
 def _read_file(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        for number, row in enumerate(_parse_file(path), 1):
+            if not isinstance(row, dict):
+                raise ConfigError(
+                    f"{path}, row {number}, is not an object with columns; fix: write one object a "
+                    "row"
+                )
+            yield row
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 ({error.reason}); fix: convert it") from None
+
+
+def _parse_file(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise ConfigError(
             f"{path} is not a file; fix: give a {', '.join(LOCAL_SUFFIXES)} file or a Hub id"
         )
     if path.suffix == ".parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        for batch in pq.ParquetFile(path).iter_batches():
+        try:
+            file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise ConfigError(f"{path} is not a Parquet file ({error}); fix: mend it") from None
+        for batch in file.iter_batches():
             yield from batch.to_pylist()
         return
     with path.open(encoding="utf-8", newline="" if path.suffix == ".csv" else None) as lines:
@@ -80,7 +98,10 @@ def _read_file(path: Path) -> Iterator[Mapping[str, Any]]:
             yield from csv.DictReader(lines)
             return
         if path.suffix == ".json":
-            yield from _parse_json(lines.read(), str(path))
+            rows = _parse_json(lines.read(), str(path))
+            if not isinstance(rows, list):
+                raise ConfigError(f"{path} is not a list of rows; fix: write a JSON list")
+            yield from rows
             return
         for number, line in enumerate(lines, 1):
             if line.strip():
@@ -106,7 +127,7 @@ def _read_hub(source: str, split: str | None) -> Iterator[Mapping[str, Any]]:
             splits = get_dataset_split_names(name, config or None)
             split = "test" if "test" in splits else splits[0]
         yield from load_dataset(name, config or None, split=split)
-    except (DatasetNotFoundError, ConnectionError, FileNotFoundError) as error:
+    except (DatasetNotFoundError, ConnectionError, FileNotFoundError, ValueError) as error:
         first_line = str(error).splitlines()[0]
         raise ConfigError(
             f"cannot load the dataset {name!r} ({first_line}); fix: check its name and your access "
@@ -203,6 +224,10 @@ def _subject(row: Mapping[str, Any], column: str | None, source: str) -> str:
         raise ConfigError(
             f"{source} has no column {column!r} (it has {', '.join(row)}); fix: name the column "
             "that parts must differ in with --subject-column, or pair with --pair-by lexical"
+        )
+    if row[column] is None:
+        raise ConfigError(
+            f"{source} has a row without {column!r}; fix: fill it, or pair with --pair-by lexical"
         )
     return str(row[column])
 

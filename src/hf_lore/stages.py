@@ -12,13 +12,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigError
+from .errors import ConfigError, RunMismatchError
 from .hub_layout import write_dataset_folder
-from .questions import Composite
+from .questions import Composite, Question
 from .run import Manifest, Run, questions_hash
 from .sampling.collect import CollectStats, collect_samples
-from .sampling.prompts import default_instruction, load_tokenizer, render_prompts, tokenizer_hash
-from .sampling.sample import Sampler, SamplingParams
+from .sampling.prompts import load_tokenizer, render_prompts, tokenizer_hash
+from .sampling.sample import Sample, Sampler, SamplingParams
 from .sampling.store import SampleStore
 from .selection import (
     Candidates,
@@ -31,13 +31,12 @@ from .selection import (
 from .sft import SFT_CONFIGS, SelectionReport, build_sft_splits
 from .sft_card import sft_card_body
 from .verification import GradeItem, Status, Verdict, grade_many
-from .verification.verdict_store import VerdictStore, grader_name
+from .verification.verdict_store import VerdictStore, grader_name, text_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 __all__ = [
-    "DEFAULT_INSTRUCTION",
     "read_verdicts",
     "sample",
     "select",
@@ -46,8 +45,6 @@ __all__ = [
 ]
 
 VERDICTS_A_COMMIT = 256
-# What the manifest says where each question gets an instruction that fits its number of answers.
-DEFAULT_INSTRUCTION = "default"
 
 
 def start_run(
@@ -91,9 +88,7 @@ def sample(
 ) -> CollectStats:
     """Draw what the run still owes. A kill costs what was in flight; run it again."""
     manifest = run.manifest
-    asked = manifest.instruction
-    instruction = default_instruction if asked == DEFAULT_INSTRUCTION else asked
-    prompts = render_prompts(run.questions(), tokenizer, instruction)
+    prompts = render_prompts(run.questions(), tokenizer, manifest.asked)
     with SampleStore(run.samples, manifest.fingerprint) as store:
         return collect_samples(
             sampler,
@@ -122,24 +117,32 @@ def verify(
         SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as samples,
         VerdictStore(run.verdicts, grader_name()) as verdicts,
     ):
-        done = verdicts.keys()
-        items = [
-            GradeItem(
-                text=s.text,
-                gold=questions[s.question_id].gold,
-                answer_types=questions[s.question_id].answer_types,
-                truncated=s.finish_reason == "length",
-                sample_key=s.key,
-                reasoning_tokens=s.reasoning_tokens,
-            )
-            for s in samples
-            if s.key not in done
-        ]
+        if verdicts.replaced:
+            sys.stderr.write(f"{verdicts.replaced} verdicts by other rules are graded again\n")
+        held = verdicts.text_hashes()
+        hashes: dict[str, int] = {}
+        items = []
+        for drawn in samples:
+            # A sample drawn again after damage has its key but perhaps not its text.
+            hashes[drawn.key] = text_hash(drawn.text)
+            if held.get(drawn.key) != hashes[drawn.key]:
+                items.append(_grade_item(drawn, questions[drawn.question_id]))
         show = sys.stderr.isatty() if progress is None else progress
         graded = grade_many(items, num_workers=num_workers, timeout_s=timeout_s, progress=show)
         for group in _groups(graded, VERDICTS_A_COMMIT):
-            verdicts.add(group)
+            verdicts.add(group, hashes)
         return Counter(v.status for v in verdicts)
+
+
+def _grade_item(drawn: Sample, question: Question) -> GradeItem:
+    return GradeItem(
+        text=drawn.text,
+        gold=question.gold,
+        answer_types=question.answer_types,
+        truncated=drawn.finish_reason == "length",
+        sample_key=drawn.key,
+        reasoning_tokens=drawn.reasoning_tokens,
+    )
 
 
 def _groups(verdicts: Iterator[Verdict], size: int) -> Iterator[list[Verdict]]:
@@ -158,7 +161,7 @@ def read_verdicts(run: Run) -> dict[str, Verdict]:
     Raises:
         ConfigError: the run has not been verified, or not all of it.
     """
-    with VerdictStore(run.verdicts, grader_name()) as store:
+    with VerdictStore(run.verdicts, grader_name(), read_only=True) as store:
         verdicts = {v.sample_key: v for v in store if v.sample_key}
     owed = len(run.questions()) * run.manifest.num_samples
     if len(verdicts) < owed:
@@ -203,15 +206,19 @@ def select(
         _write_selection(run, chosen, rejected)
         counts = Counter(r.reason for r in rejected)
         report = SelectionReport(
-            len(composites),
-            len(chosen["sft_compo"]),
-            {str(reason): n for reason, n in counts.items()},
+            composites=len(composites),
+            selected=len(chosen["sft_compo"]),
+            rejected={str(reason): n for reason, n in counts.items()},
+            control_seed=seed,
+            max_relative_gap=max_relative_gap,
+            retokenise=retokenise,
         )
+        run.write_json(run.selection / "settings.json", report.settings)
         if report.selected:
             prompts = {p.question_id: p for p in store.prompts()}
             keys = {k for found in chosen.values() for c in found for k in c.sample_keys}
             by_key = {s.key: s for s in store if s.key in keys}
-            tokenizer = load_tokenizer(run.manifest.tokenizer_source)
+            tokenizer = _tokenizer_of(run.manifest)
             splits = build_sft_splits(
                 composites, chosen, by_key.__getitem__, prompts, tokenizer, retokenise=retokenise
             )
@@ -222,6 +229,16 @@ def select(
             # An older selection's splits would pass for this one's.
             shutil.rmtree(run.dataset, ignore_errors=True)
     return report
+
+
+def _tokenizer_of(manifest: Manifest) -> "PreTrainedTokenizerBase":
+    tokenizer = load_tokenizer(manifest.tokenizer_source)
+    if tokenizer_hash(tokenizer) != manifest.tokenizer:
+        raise RunMismatchError(
+            f"the tokenizer at {manifest.tokenizer_source} is not the one the run used; "
+            "fix: restore it, or run the verb from where the run was started"
+        )
+    return tokenizer
 
 
 def _candidates(
@@ -291,5 +308,6 @@ def _write_dataset(run: Run, configs: dict[str, Any], report: SelectionReport) -
         default="sft_compo",
         pretty_name="SFT-Compo",
         tags=("reasoning", "hf-lore"),
-        extra_files={"run.json": run.manifest.to_json()},
+        # Where the tokenizer lay on this machine is nobody else's business.
+        extra_files={"run.json": replace(run.manifest, tokenizer_source="").to_json()},
     )

@@ -34,7 +34,7 @@ def format_comparison(runs: Mapping[str, RunScores]) -> str:
     header = [
         *("model", "nMAD_C [95% CI]", "floor", "signed deviation [95% CI]"),
         *("nMAD_logA [95% CI]", "floor", f"accuracy {', '.join(names)}"),
-        *(f"tokens {', '.join(names)}", "ρ(N, C)", "truncated"),
+        *(f"tokens {', '.join(names)}", "ρ(N, C) [95% CI]", "truncated"),
     ]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for label, found in runs.items():
@@ -47,7 +47,7 @@ def format_comparison(runs: Mapping[str, RunScores]) -> str:
             _floor(found["nmad_log_accuracy"]),
             ", ".join(_number(found.accuracy[r], 2) for r in roles),
             ", ".join(_number(found.tokens[r], 0) for r in roles),
-            _number(rho.value if (rho := found.get("rho_compute")) else None),
+            _with_interval(rho) if (rho := found.get("rho_compute")) else "–",
             f"{100 * found['truncated_share'].value:.1f}%",
         ]
         lines.append(f"| {' | '.join(cells)} |")

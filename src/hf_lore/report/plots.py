@@ -58,7 +58,8 @@ def plot_compositionality(
     grid = figure.subplots(len(rows), columns, squeeze=False, sharex="row", sharey="row")
     for cells, (quantity, panels) in zip(grid, rows.items(), strict=True):
         values = np.concatenate([np.concatenate([p.parts_sum, p.composed]) for p in panels])
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        # Nothing measured still makes a picture, an empty one.
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         margin = 0.05 * (high - low or 1.0)
         ends = np.array([low - margin, high + margin])
         for cell, panel in zip(cells, panels, strict=True):

@@ -6,7 +6,7 @@ What such a student trains on was never sampled by anybody: rows say `ids_source
 and keep both lengths, in the student's and in the teacher's tokens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
@@ -28,7 +28,7 @@ def retokenise_rows(
     teacher: "PreTrainedTokenizerBase",
     student: "PreTrainedTokenizerBase",
     *,
-    instruction: str | None = None,
+    instruction: str | Callable[[Question], str] | None = None,
     teacher_tags: ThinkTags = R1_TAGS,
     student_tags: ThinkTags = R1_TAGS,
 ) -> "Dataset":

@@ -1,10 +1,11 @@
 """Wires an `SFTTrainer`: checked rows in, refused settings out. Nothing of trl is overridden."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..questions import Question
 from ..run import Run
 from ..sampling.prompts import load_tokenizer
 from ..sampling.sample import SamplingParams
@@ -90,10 +91,11 @@ def _retokenised(
 ) -> "Dataset":
     assert data.retokenise_questions is not None
     composites = load_composites(data.retokenise_questions)
-    instruction, tokenizer = data.retokenise_instruction, data.teacher_tokenizer
+    instruction: str | Callable[[Question], str] | None = data.retokenise_instruction
+    tokenizer = data.teacher_tokenizer
     if (Path(data.retokenise_questions) / "manifest.json").is_file():
         manifest = Run.open(Path(data.retokenise_questions)).manifest
-        instruction = instruction or manifest.instruction
+        instruction = instruction or manifest.asked
         tokenizer = tokenizer or manifest.tokenizer_source
     return retokenise_rows(
         dataset,

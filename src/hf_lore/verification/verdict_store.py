@@ -7,15 +7,17 @@ than mixed. Not for samples: see sampling/store.py.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..errors import ConfigError
 from .verdict import Verdict
 
-__all__ = ["VerdictStore", "grader_name"]
+__all__ = ["VerdictStore", "grader_name", "text_hash"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -24,7 +26,8 @@ CREATE TABLE IF NOT EXISTS verdicts (
     status TEXT NOT NULL,
     answers TEXT NOT NULL,
     parts TEXT NOT NULL,
-    reasoning_tokens INTEGER
+    reasoning_tokens INTEGER,
+    text_hash INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -40,6 +43,11 @@ def grader_name() -> str:
     return f"rules {rules.hexdigest()[:16]}, math-verify {version('math-verify')}"
 
 
+def text_hash(text: str) -> int:
+    """CRC-32 of a text: whether a verdict was given on this very text."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+
+
 class VerdictStore:
     """A SQLite file of verdicts; use it as a context manager.
 
@@ -47,13 +55,42 @@ class VerdictStore:
         folder (`Path`): the run's verdicts/, made where missing.
         grader (`str`): names the rules and library versions that grade. Verdicts by another
             grader are dropped at opening; `replaced` says how many.
+        read_only (`bool`, defaults to False): change nothing.
+
+    Raises:
+        ConfigError: nothing to read, verdicts by other rules (read_only), or a damaged file.
     """
 
-    def __init__(self, folder: Path, grader: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "verdicts.sqlite")
-        self._db.executescript(_SCHEMA)
+    def __init__(self, folder: Path, grader: str, *, read_only: bool = False) -> None:
+        file = folder / "verdicts.sqlite"
         self.replaced = 0
+        try:
+            if read_only:
+                self._open_to_read(file, grader)
+            else:
+                self._open_to_write(file, grader)
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(
+                f"{file} cannot be used ({error}); fix: delete it and run `hf-lore verify` again, "
+                "which costs no sample"
+            ) from None
+
+    def _open_to_read(self, file: Path, grader: str) -> None:
+        if not file.is_file():
+            raise ConfigError(f"{file.parent} has no verdicts; fix: run `hf-lore verify` first")
+        self._db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        row = self._db.execute("SELECT value FROM meta WHERE name = 'grader'").fetchone()
+        if row is None or row[0] != grader:
+            self._db.close()
+            raise ConfigError(
+                f"the verdicts in {file.parent} were given by other rules; fix: run "
+                "`hf-lore verify` again, which costs no sample"
+            )
+
+    def _open_to_write(self, file: Path, grader: str) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(file)
+        self._db.executescript(_SCHEMA)
         with self._db:
             row = self._db.execute("SELECT value FROM meta WHERE name = 'grader'").fetchone()
             if row is not None and row[0] != grader:
@@ -71,18 +108,25 @@ class VerdictStore:
     ) -> None:
         self._db.close()
 
-    def keys(self) -> set[str]:
-        """The keys of the samples that have a verdict."""
-        return {key for (key,) in self._db.execute("SELECT sample_key FROM verdicts")}
+    def text_hashes(self) -> dict[str, int]:
+        """Sample key → hash of the text that was graded."""
+        return dict(self._db.execute("SELECT sample_key, text_hash FROM verdicts"))
 
-    def add(self, verdicts: Iterable[Verdict]) -> None:
+    def add(self, verdicts: Iterable[Verdict], text_hashes: Mapping[str, int]) -> None:
         """Store verdicts in one transaction; each needs its `sample_key`."""
         rows = [
-            (v.sample_key, v.status, json.dumps(v.answers), json.dumps(v.parts), v.reasoning_tokens)
+            (
+                v.sample_key,
+                v.status,
+                json.dumps(v.answers),
+                json.dumps(v.parts),
+                v.reasoning_tokens,
+                text_hashes[v.sample_key or ""],
+            )
             for v in verdicts
         ]
         with self._db:
-            self._db.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def __iter__(self) -> Iterator[Verdict]:
         rows = self._db.execute(
