@@ -20,7 +20,7 @@ from hf_lore.sampler_options import TINY, make_sampler
 from hf_lore.sampling.sample import Sample, SamplingParams
 from hf_lore.sampling.store import SampleStore
 from hf_lore.selection import CompoSelector, Selection, select_composites
-from hf_lore.stages import candidates_of, read_verdicts, sample, start_run, verify
+from hf_lore.stages import candidates_of, sample, start_run, verify
 from hf_lore.tiny import tiny_questions
 
 K = 8
@@ -37,7 +37,7 @@ def one_run(
     verify(run)
     with SampleStore(run.samples, read_only=True) as store:
         drawn = {s.key: s for s in store}
-        candidates = candidates_of(composites, store, read_verdicts(run))
+    candidates = candidates_of(run, composites)
     gaps = []
     for choice in select_composites(candidates, CompoSelector()):
         if isinstance(choice, Selection):

@@ -2,15 +2,13 @@
 
 import itertools
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from hf_lore.mono.family import MOST_STEPS, families
 from hf_lore.mono.gates import trajectory_defects
-from hf_lore.mono.lint import prompt_defects
-from hf_lore.mono_checks import answer_defects, run_programs
+from hf_lore.mono_checks import answer_defects, prompt_text_defects, second_way_defects
 
 GOLDEN = Path(__file__).parent / "cases" / "mono_golden.json"
 STEPS = range(1, MOST_STEPS + 1)
@@ -44,13 +42,7 @@ def test_counting_changes_no_answer(family):
 def test_a_second_way_gives_the_same_answers(family):
     for seed in SEEDS:
         instance = family.instance(seed, 0)
-        if family.domain == "code":
-            prompts = [family.prompt(instance.setup, n) for n in STEPS]
-            programs = [re.search(r"```python\n(.*?)```", p, re.S)[1] for p in prompts]
-            found = run_programs(programs)
-        else:
-            found = [family.module.check(instance.setup, n) for n in STEPS]
-        assert tuple(map(family.gold, found)) == instance.answers
+        assert second_way_defects(instance, family) == []
 
 
 def test_prompts_pass_lint(family):
@@ -58,9 +50,7 @@ def test_prompts_pass_lint(family):
         instance = family.instance(seed, 0)
         prompts = {n: family.prompt(instance.setup, n) for n in STEPS}
         assert len(set(prompts.values())) == len(prompts)
-        for n in STEPS:
-            other = 30 if n < 30 else 29
-            assert prompt_defects(prompts[n], n, prompts[other], other, family.domain) == []
+        assert prompt_text_defects(instance, family) == []
 
 
 def test_the_right_answer_verifies_and_its_neighbours_do_not(family):

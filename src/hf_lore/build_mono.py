@@ -18,24 +18,19 @@ from .card_templates import fill_card
 from .errors import ConfigError, HfLoreError
 from .hub_layout import write_dataset_folder
 from .mono.family import DOMAINS, MOST_STEPS, Family, Instance, families
-from .mono.lint import prompt_defects
-from .mono_checks import answer_defects, same_trajectories, second_way_defects
+from .mono_checks import (
+    answer_defects,
+    prompt_text_defects,
+    same_trajectories,
+    second_way_defects,
+)
 
 __all__ = ["GATES", "MonoRecord", "build_mono", "family_defects"]
 
 
-def _prompts(instance: Instance, family: Family) -> list[str]:
-    defects = []
-    prompts = {n: family.prompt(instance.setup, n) for n in range(1, MOST_STEPS + 1)}
-    for n, prompt in prompts.items():
-        other = MOST_STEPS if n < MOST_STEPS else MOST_STEPS - 1
-        defects += prompt_defects(prompt, n, prompts[other], other, family.domain)
-    return defects
-
-
 # What is checked on a family's instance → the check; trajectories are checked as they are drawn.
 GATES: dict[str, Callable[[Instance, Family], list[str]]] = {
-    "prompts: N stated, one instruction on the format, LaTeX": _prompts,
+    "prompts: N stated, one instruction on the format, LaTeX": prompt_text_defects,
     "a second way to the answers, code run as printed": second_way_defects,
     "right answers verify, neighbours' do not": answer_defects,
 }

@@ -9,8 +9,9 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from datasets import Dataset, DatasetInfo
+from datasets import Dataset, DatasetInfo, Features
 from datasets.info import DatasetInfosDict
 from datasets.splits import SplitDict, SplitInfo
 from datasets.utils.metadata import MetadataConfigs
@@ -19,6 +20,12 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from .errors import ConfigError
 
 __all__ = ["write_dataset_folder"]
+
+
+class _Size(NamedTuple):
+    in_memory: int
+    on_disk: int
+    rows: int
 
 
 def write_dataset_folder(
@@ -61,45 +68,39 @@ def write_dataset_folder(
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     infos, data_files = DatasetInfosDict(), MetadataConfigs()
-    for name, dataset in configs.items():
-        path = f"{name}/{split}-00000-of-00001.parquet"
-        (fresh / name).mkdir()
-        size = dataset.to_parquet(str(fresh / path))
+
+    def add(name: str, features: Features, paths: list[str], size: _Size) -> None:
         splits = SplitDict()
-        splits.add(SplitInfo(split, num_bytes=size, num_examples=len(dataset)))
+        splits.add(SplitInfo(split, num_bytes=size.in_memory, num_examples=size.rows))
         infos[name] = DatasetInfo(
-            features=dataset.features,
+            features=features,
             config_name=name,
             splits=splits,
-            dataset_size=size,
-            download_size=(fresh / path).stat().st_size,
+            dataset_size=size.in_memory,
+            download_size=size.on_disk,
         )
-        data_files[name] = {"data_files": [{"split": split, "path": f"{name}/{split}-*"}]}
+        path = paths[0] if len(paths) == 1 else paths
+        data_files[name] = {"data_files": [{"split": split, "path": path}]}
         if name == default:
             data_files[name]["default"] = True
+
+    sizes: dict[str, _Size] = {}
+    for name, dataset in configs.items():
+        file = fresh / name / f"{split}-00000-of-00001.parquet"
+        file.parent.mkdir()
+        in_memory = dataset.to_parquet(str(file))
+        sizes[name] = _Size(in_memory, file.stat().st_size, len(dataset))
+        add(name, dataset.features, [f"{name}/{split}-*"], sizes[name])
     for name, members in (unions or {}).items():
-        splits, parts = SplitDict(), [infos[member] for member in members]
-        every = [part.splits[split] for part in parts]
-        n_bytes, n_rows = sum(s.num_bytes for s in every), sum(s.num_examples for s in every)
-        splits.add(SplitInfo(split, num_bytes=n_bytes, num_examples=n_rows))
-        infos[name] = DatasetInfo(
-            features=parts[0].features,
-            config_name=name,
-            splits=splits,
-            dataset_size=n_bytes,
-            download_size=sum(part.download_size for part in parts),
-        )
-        paths = [f"{member}/{split}-*" for member in members]
-        data_files[name] = {"data_files": [{"split": split, "path": paths}]}
-        if name == default:
-            data_files[name]["default"] = True
+        total = _Size(*map(sum, zip(*(sizes[member] for member in members))))
+        add(name, configs[members[0]].features, [f"{m}/{split}-*" for m in members], total)
     data = DatasetCardData(pretty_name=pretty_name, tags=list(tags) or None, license=license)
     infos.to_dataset_card_data(data)
     data_files.to_dataset_card_data(data)
     card = DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body.strip()}\n")
     (fresh / "README.md").write_text(str(card), encoding="utf-8")
-    for file, text in (extra_files or {}).items():
-        (fresh / file).write_text(text, encoding="utf-8")
+    for path, text in (extra_files or {}).items():
+        (fresh / path).write_text(text, encoding="utf-8")
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)

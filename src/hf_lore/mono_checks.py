@@ -9,10 +9,17 @@ import sys
 from collections.abc import Sequence
 
 from .errors import HfLoreError
-from .mono.family import Family, Instance
+from .mono.family import MOST_STEPS, Family, Instance
+from .mono.lint import prompt_defects
 from .verification import grade
 
-__all__ = ["answer_defects", "run_programs", "same_trajectories", "second_way_defects"]
+__all__ = [
+    "answer_defects",
+    "prompt_text_defects",
+    "run_programs",
+    "same_trajectories",
+    "second_way_defects",
+]
 
 SECONDS, MEGABYTES = 20, 512
 # Reads programs as JSON, runs each in a fresh namespace, prints their ANSWERs as JSON.
@@ -73,6 +80,16 @@ def answer_defects(instance: Instance, family: Family) -> list[str]:
     return defects
 
 
+def prompt_text_defects(instance: Instance, family: Family) -> list[str]:
+    """What `lint.prompt_defects` finds in the instance's prompts for N = 1 to 30."""
+    defects = []
+    prompts = {n: family.prompt(instance.setup, n) for n in range(1, MOST_STEPS + 1)}
+    for n, prompt in prompts.items():
+        other = MOST_STEPS if n < MOST_STEPS else MOST_STEPS - 1
+        defects += prompt_defects(prompt, n, prompts[other], other, family.domain)
+    return defects
+
+
 def second_way_defects(instance: Instance, family: Family) -> list[str]:
     """Where another way gives other answers: `check`, or the program run as printed."""
     steps = range(1, len(instance.answers) + 1)
@@ -83,7 +100,7 @@ def second_way_defects(instance: Instance, family: Family) -> list[str]:
         found = [family.module.check(instance.setup, n) for n in steps]
     return [
         f"N = {n}: {gold} by the steps, {family.gold(other)} by a second way"
-        for n, gold, other in zip(steps, instance.answers, found)
+        for n, gold, other in zip(steps, instance.answers, found, strict=True)
         if family.gold(other) != gold
     ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from .errors import ConfigError, RunMismatchError
-from .questions import AnswerType, Composite, Question
+from .questions import Composite, Question
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -22,19 +22,12 @@ BATCH_ROWS = 1000
 
 
 def question_features() -> "Features":
-    """The columns of plain questions."""
-    from datasets import Features, List, Value
+    """The columns of plain questions: those of a composite's part, and `kind`."""
+    from datasets import Features, Value
 
-    text = ("id", "kind", "domain", "subject", "problem", "level")
-    return Features(
-        {
-            **{name: Value("string") for name in text},
-            "answer": List(Value("string")),
-            "answer_types": List(Value("string")),
-            "n_steps": Value("int32"),
-            "reference_ops": Value("int64"),
-        }
-    )
+    from .builders import LORE_COMPO_FEATURES
+
+    return Features({"kind": Value("string"), **LORE_COMPO_FEATURES["parts"].feature})
 
 
 def are_composites(items: Items) -> TypeGuard[Sequence[Composite]]:
@@ -55,13 +48,14 @@ def write_items(path: Path, items: Items) -> None:
     """Write the file. Raises what `are_composites` does."""
     from datasets import Dataset
 
-    from .builders import LORE_COMPO_FEATURES, composite_to_row
+    from .builders import LORE_COMPO_FEATURES, composite_to_row, question_to_row
 
     if are_composites(items):
         rows = [composite_to_row(c) for c in items]
         Dataset.from_list(rows, features=LORE_COMPO_FEATURES).to_parquet(str(path))
         return
-    plain = [_to_row(q) for q in cast("Sequence[Question]", items)]
+    questions = cast("Sequence[Question]", items)
+    plain = [{"kind": PLAIN, **question_to_row(question)} for question in questions]
     Dataset.from_list(plain, features=question_features()).to_parquet(str(path))
 
 
@@ -93,33 +87,11 @@ def read_items(path: Path) -> list[Composite] | list[Question]:
     return questions or composites
 
 
-def _to_row(question: Question) -> dict[str, Any]:
-    return {
-        "id": question.id,
-        "kind": PLAIN,
-        "domain": question.domain,
-        "subject": question.subject,
-        "problem": question.prompt,
-        "level": question.level,
-        "answer": list(question.gold),
-        "answer_types": list(question.answer_types),
-        "n_steps": question.n_steps,
-        "reference_ops": question.reference_ops,
-    }
-
-
 def _from_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> Iterable[Question]:
+    from .builders import question_from_row
+
     for number, row in enumerate(rows, 1):
-        question = Question(
-            prompt=row["problem"],
-            gold=tuple(row["answer"]),
-            answer_types=tuple(cast("AnswerType", t) for t in row["answer_types"]),
-            domain=row["domain"],
-            subject=row["subject"],
-            level=row["level"],
-            n_steps=row["n_steps"],
-            reference_ops=row["reference_ops"],
-        )
+        question = question_from_row(row)
         if question.id != row["id"]:
             raise ConfigError(
                 f"{path}, row {number}, has id {row['id']} but its content hashes to "

@@ -11,7 +11,8 @@ from .lore_compo import (
     LoreCompoConfig,
     composite_to_row,
     composites_from_rows,
-    load_composites,
+    question_from_row,
+    question_to_row,
 )
 from .lore_mono import LORE_MONO_FEATURES, LoreMono, LoreMonoConfig
 
@@ -24,5 +25,6 @@ __all__ = [
     "LoreMonoConfig",
     "composite_to_row",
     "composites_from_rows",
-    "load_composites",
+    "question_from_row",
+    "question_to_row",
 ]

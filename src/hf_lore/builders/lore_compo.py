@@ -22,7 +22,8 @@ __all__ = [
     "LoreCompoConfig",
     "composite_to_row",
     "composites_from_rows",
-    "load_composites",
+    "question_from_row",
+    "question_to_row",
 ]
 
 # The source that is no file and no Hub id.
@@ -57,17 +58,7 @@ def composite_to_row(composite: Composite) -> dict[str, Any]:
     return {
         "id": composite.id,
         "kind": composite.kind,
-        "parts": [
-            {
-                **_question_to_cell(part),
-                "domain": part.domain,
-                "subject": part.subject,
-                "level": part.level,
-                "n_steps": part.n_steps,
-                "reference_ops": part.reference_ops,
-            }
-            for part in composite.parts
-        ],
+        "parts": [question_to_row(part) for part in composite.parts],
         "composed": _question_to_cell(composite.composed),
         "seed": composite.seed,
     }
@@ -81,7 +72,7 @@ def composites_from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[Composit
     """
     for number, row in enumerate(rows, 1):
         try:
-            parts = tuple(_question_from_cell(part) for part in row["parts"])
+            parts = tuple(question_from_row(part) for part in row["parts"])
             composite = Composite(
                 parts=parts,
                 composed=_composed_from_cell(row["composed"], parts),
@@ -111,16 +102,29 @@ def _question_to_cell(question: Question) -> dict[str, Any]:
     }
 
 
-def _question_from_cell(cell: Mapping[str, Any]) -> Question:
+def question_to_row(question: Question) -> dict[str, Any]:
+    """A question as a part of a row of `LORE_COMPO_FEATURES`."""
+    return {
+        **_question_to_cell(question),
+        "domain": question.domain,
+        "subject": question.subject,
+        "level": question.level,
+        "n_steps": question.n_steps,
+        "reference_ops": question.reference_ops,
+    }
+
+
+def question_from_row(row: Mapping[str, Any]) -> Question:
+    """The question that `question_to_row` wrote; its id is not compared with the row's."""
     return Question(
-        prompt=cell["problem"],
-        gold=tuple(cell["answer"]),
-        answer_types=tuple(cast("AnswerType", t) for t in cell["answer_types"]),
-        domain=cell["domain"],
-        subject=cell["subject"],
-        level=cell["level"],
-        n_steps=cell["n_steps"],
-        reference_ops=cell["reference_ops"],
+        prompt=row["problem"],
+        gold=tuple(row["answer"]),
+        answer_types=tuple(cast("AnswerType", t) for t in row["answer_types"]),
+        domain=row["domain"],
+        subject=row["subject"],
+        level=row["level"],
+        n_steps=row["n_steps"],
+        reference_ops=row["reference_ops"],
     )
 
 
@@ -268,27 +272,3 @@ class LoreCompo(datasets.GeneratorBasedBuilder):
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for composite in self.config.pair(self.config.load_questions().questions):
             yield composite.id, composite_to_row(composite)
-
-
-def load_composites(source: str, config: str | None = None) -> list[Composite]:
-    """The composites of a folder in Hub layout, or of a Hub dataset.
-
-    Args:
-        source: what `hf-lore build compo --out` wrote, or an id such as `org/lore-compo`.
-        config: which config, by default the first or the one marked default.
-
-    Raises:
-        ConfigError: no such folder or dataset, or one that is not LORE-Compo.
-    """
-    try:
-        rows = datasets.load_dataset(source, config, split="test")
-    except (FileNotFoundError, ConnectionError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise ConfigError(
-            f"cannot load composites from {source!r} ({first_line}); fix: build them with "
-            "`hf-lore build compo --out DIR`, or check the dataset's name and config"
-        ) from None
-    composites = list(composites_from_rows(rows))
-    if not composites:
-        raise ConfigError(f"{source} holds no composites; fix: build it from a larger source")
-    return composites

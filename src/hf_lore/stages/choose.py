@@ -2,9 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RunMismatchError
@@ -12,7 +11,6 @@ from ..hub_layout import write_dataset_folder
 from ..questions import Composite
 from ..run import Manifest, Run
 from ..sampling.prompts import load_tokenizer, tokenizer_hash
-from ..sampling.sample import Sample
 from ..sampling.store import SampleStore
 from ..selection import (
     Candidates,
@@ -24,14 +22,13 @@ from ..selection import (
 )
 from ..sft import SFT_CONFIGS, SelectionReport, build_sft_splits
 from ..sft_card import sft_card_body
-from ..verification import Status, Verdict
+from ..verification import Verdict
+from .grade import stored_verdicts
+from .graded import check_verified, graded_questions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-
-from .grade import stored_verdicts
-from .graded import check_verified, graded_questions
 
 __all__ = ["candidates_of", "read_verdicts", "select"]
 
@@ -61,8 +58,7 @@ def select(
     hold the same composites and roles. Of more than `limit` selected composites the first are kept.
     """
     composites = run.composites()
-    asked = {q.id for c in composites for q in c.questions}
-    candidates = _candidates(composites, graded_questions(run, len(asked)))
+    candidates = candidates_of(run, composites)
     with SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as store:
         outcomes: dict[str, list[Selection | Rejection]] = {}
         for config, strategy in SFT_CONFIGS.items():
@@ -134,22 +130,16 @@ def _tokenizer_of(manifest: Manifest) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def candidates_of(
-    composites: Sequence[Composite], store: SampleStore, verdicts: Mapping[str, Verdict]
-) -> list[Candidates]:
-    """For each composite the right, closed answers to each of its questions, ordered by key."""
-    groups = groupby(store, key=lambda drawn: drawn.question_id)
-    graded = ((q, [(s, verdicts[s.key].status) for s in group]) for q, group in groups)
-    return _candidates(composites, graded)
+def candidates_of(run: Run, composites: Sequence[Composite]) -> list[Candidates]:
+    """For each composite the right, closed answers to each of its questions, ordered by key.
 
-
-def _candidates(
-    composites: Sequence[Composite],
-    graded: Iterable[tuple[str, Sequence[tuple[Sample, Status]]]],
-) -> list[Candidates]:
+    Raises:
+        ConfigError: the run has not been verified, or not all of it.
+    """
+    asked = {q.id for c in composites for q in c.questions}
     right: dict[str, tuple[tuple[str, int], ...]] = {}
     blocked: dict[str, RejectionReason] = {}
-    for question, drawn in graded:
+    for question, drawn in graded_questions(run, len(asked)):
         right[question] = tuple(
             sorted(
                 (sample.key, sample.reasoning_tokens)

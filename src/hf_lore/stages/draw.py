@@ -11,12 +11,10 @@ from ..sampling.collect import CollectStats, collect_samples
 from ..sampling.prompts import render_prompts, tokenizer_hash
 from ..sampling.sample import Sampler, SamplingParams
 from ..sampling.store import SampleStore, shard_of
+from .grade import stored_verdicts, verify
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-from .grade import stored_verdicts, verify
 
 __all__ = ["sample", "start_run"]
 

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..questions import Question
 from ..run import Run
@@ -11,10 +10,6 @@ from ..sampling.sample import Sample
 from ..sampling.store import SampleStore
 from ..verification import GradeItem, Status, Verdict, grade_many
 from ..verification.verdict_store import VerdictStore, grader_name, text_hash
-
-if TYPE_CHECKING:
-    pass
-
 
 __all__ = ["stored_verdicts", "verify"]
 
@@ -101,6 +96,7 @@ def _groups(verdicts: Iterator[Verdict], size: int) -> Iterator[list[Verdict]]:
 
 
 def stored_verdicts(run: Run) -> Iterator[Verdict]:
+    """Every verdict of a run. Raises ConfigError where there are none, or by other rules."""
     for shard in run.shards:
         with VerdictStore(run.verdicts, grader_name(), read_only=True, shard=shard) as store:
             yield from store

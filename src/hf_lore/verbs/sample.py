@@ -79,7 +79,10 @@ def run(args: argparse.Namespace) -> None:
     else:
         existing = Run.open(args.run)
         items, built = existing.items(), existing.manifest.built
-    held = Run.open(args.run).manifest if (args.run / "manifest.json").exists() else None
+    num_shards = args.tasks
+    if num_shards is None:
+        made = (args.run / "manifest.json").exists()
+        num_shards = Run.open(args.run).manifest.num_shards if made else 1
     sampler, tokenizer = sampler_from(args)
     run = start_run(
         args.run,
@@ -93,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
         adaptive=None
         if args.stop_within is None
         else AdaptiveK(args.stop_within, args.draws_a_round),
-        num_shards=args.tasks or (held.num_shards if held else 1),
+        num_shards=num_shards,
     )
     if args.executor is not None:
         stages = STAGES[: STAGES.index(args.through) + 1]
