@@ -243,8 +243,8 @@ def make_meter(out: Path) -> Any:
                 "steps": steps,
                 "loss": [row["loss"] for row in state.log_history if "loss" in row],
                 "device": torch.cuda.get_device_name() if self.cuda else "CPU",
-                "how": f"bf16 arithmetic {args.bf16}, gradient checkpointing "
-                f"{args.gradient_checkpointing}, attention {self.model.config._attn_implementation}",
+                "how": f"attention {self.model.config._attn_implementation}, bf16 arithmetic "
+                f"{args.bf16}, gradient checkpointing {args.gradient_checkpointing}",
                 "peak_gib": peak / 2**30,
             }
             out.write_text(json.dumps(found))

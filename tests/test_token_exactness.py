@@ -1,10 +1,15 @@
 """Labels of real batches are the sampled ids, under three chat templates that spoil stock SFT.
 
-The tokenizers behave as those of R1-Distill (BOS from tokenizer and template, think tag opened,
-reasoning cut from assistant turns), Qwen3 (no BOS, newlines around the tags rewritten) and
-Phi-4-mini-reasoning (a system turn of its own, BOS, EOS and padding one id that ends no answer,
-think tags spelled by several ids). The ids are drawn from random models, as those would.
+The tokenizers behave as those of R1-Distill, Qwen3 and Phi-4-mini-reasoning (template_fixtures.py).
+The ids are drawn from random models, as those would. Through collating and packing; through a stop
+and a resume, and two processes, by the recipe's own path.
 """
+
+import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -18,58 +23,10 @@ from hf_lore.sampling.sample import Draw, SamplingParams, draw_seed
 from hf_lore.sft import SFT_FEATURES
 from hf_lore.training.rows import IGNORED, training_rows
 from hf_lore.training.student import load_student
-from model_fixtures import make_llama, make_tokenizer
-
-# Reasoning stripped and set between newlines; an empty block where there is none.
-QWEN3 = (
-    "{%- for message in messages %}"
-    "{%- if message['role'] == 'user' %}"
-    "{{- '<|im_start|>user\n' + message['content'] + '<|im_end|>\n' }}"
-    "{%- else %}"
-    "{%- set content, reasoning = message['content'], '' %}"
-    "{%- if '</think>' in content %}"
-    "{%- set reasoning = content.split('</think>')[0].split('<think>')[-1].strip('\n') %}"
-    "{%- set content = content.split('</think>')[-1].lstrip('\n') %}"
-    "{%- endif %}"
-    "{{- '<|im_start|>assistant\n<think>\n' + reasoning + '\n</think>\n\n' + content }}"
-    "{{- '<|im_end|>\n' }}"
-    "{%- endif %}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-PHI4 = (
-    "{{- '<|system|>You are an expert.<|end|>' }}"
-    "{%- for message in messages %}"
-    "{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
-    "{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|assistant|>' }}"
-    "{%- else %}{{- eos_token }}{%- endif %}"
-)
-
-
-def r1_distill():
-    return make_tokenizer(), ["<|eos|>"]
-
-
-def qwen3():
-    tokenizer = make_tokenizer(adds_bos=False)
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": ["<|im_start|>", "<|im_end|>", "<|endoftext|>"]}
-    )
-    tokenizer.bos_token, tokenizer.eos_token = None, "<|im_end|>"
-    tokenizer.pad_token = "<|endoftext|>"
-    tokenizer.chat_template = QWEN3
-    return tokenizer, ["<|im_end|>", "<|endoftext|>"]
-
-
-def phi4():
-    tokenizer = make_tokenizer(adds_bos=False, think_tokens=False)
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": ["<|system|>", "<|end|>", "<|endoftext|>"]}
-    )
-    tokenizer.bos_token = tokenizer.eos_token = tokenizer.pad_token = "<|endoftext|>"
-    tokenizer.chat_template = PHI4
-    return tokenizer, ["<|end|>", "<|endoftext|>"]
+from hub_fixtures import ROOT
+from model_fixtures import make_llama
+from template_fixtures import phi4, qwen3, r1_distill
+from training_fixtures import write_sft_folder
 
 
 @pytest.fixture(scope="module", params=[r1_distill, qwen3, phi4], ids=lambda f: f.__name__)
@@ -178,6 +135,107 @@ def test_packing_holds_the_sampled_ids(family, tmp_path):
     assert sum(len(b["position_ids"][0]) for b in found) == sum(
         len(r["prompt_ids"]) + len(r["completion_ids"]) for r in rows
     )
+
+
+def split_batch(ids, labels):
+    """(prompt, completion) of each row of a padded batch."""
+    rows = []
+    for row, marks in zip(ids, labels, strict=True):
+        trained = [i for i, mark in enumerate(marks) if mark != IGNORED]
+        first, end = trained[0], trained[-1] + 1
+        assert marks[first:end] == row[first:end]
+        rows.append((row[:first], row[first:end]))
+    return rows
+
+
+def train_recorded(folder, out, *callbacks, resume=None):
+    """One epoch by the recipe's own path, in process; every batch fed, and the final weights."""
+    from trl import ModelConfig, SFTConfig
+
+    from hf_lore.training.recipe_config import LawEval, SftData
+    from hf_lore.training.sft import sft_trainer
+
+    settings = SFTConfig(
+        str(out),
+        num_train_epochs=1,
+        per_device_train_batch_size=3,
+        max_length=None,
+        learning_rate=1e-3,
+        save_strategy="steps",
+        save_steps=2,
+        report_to="none",
+        use_cpu=True,
+        bf16=False,
+        dataloader_pin_memory=False,
+    )
+    data = SftData(dataset_name=str(folder / "ds"))
+    model = ModelConfig(model_name_or_path=str(folder))
+    trainer, _ = sft_trainer(data, LawEval(), settings, model)
+    for callback in callbacks:
+        trainer.add_callback(callback)
+    fed = []
+
+    def note(_module, _args, batch):
+        fed.append(split_batch(batch["input_ids"].tolist(), batch["labels"].tolist()))
+
+    trainer.model.register_forward_pre_hook(note, with_kwargs=True)
+    trainer.train(resume_from_checkpoint=resume)
+    return fed, trainer.model.state_dict()
+
+
+def test_stopped_and_resumed_each_row_is_trained_on_once_and_alike(family, tmp_path):
+    from transformers import TrainerCallback
+
+    class StopAtCheckpoint(TrainerCallback):
+        def on_save(self, args, state, control, **more):
+            control.should_training_stop = True
+
+    _, folder, _, _, rows = family
+    write_sft_folder(folder / "ds", rows)
+    wanted = sorted((r["prompt_ids"], r["completion_ids"]) for r in rows)
+    whole, weights = train_recorded(folder, tmp_path / "whole")
+    assert sorted(row for batch in whole for row in batch) == wanted
+    before, _ = train_recorded(folder, tmp_path / "stopped", StopAtCheckpoint())
+    assert before == whole[:2]
+    after, resumed = train_recorded(
+        folder, tmp_path / "stopped", resume=str(tmp_path / "stopped" / "checkpoint-2")
+    )
+    assert after == whole[2:]
+    assert len(after) >= 2
+    assert all(torch.equal(resumed[name], weights[name]) for name in weights)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_sampled_ids(family, tmp_path):
+    name, folder, _, _, rows = family
+    if name == "r1_distill":
+        pytest.skip("test_recipe_resume.py trains this one on two processes")
+    rows = rows[: len(rows) // 4 * 4]  # whole batches: nothing is drawn twice to fill the last
+    write_sft_folder(folder / "ds", rows)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    command += ["--master_port", str(port), "tests/record_labels.py", str(tmp_path / "b.jsonl")]
+    command += ["recipes/sft_compo.py", "--config", "recipes/tiny/sft_compo.yaml"]
+    command += ["--dataset_name", str(folder / "ds"), "--model_name_or_path", str(folder)]
+    command += ["--output_dir", str(tmp_path / "out"), "--num_train_epochs", "1"]
+    command += ["--per_device_train_batch_size", "2"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    seen = []
+    for line in (tmp_path / "b.jsonl").read_text().splitlines():
+        batch = json.loads(line)
+        assert len(batch["input_ids"]) == 2
+        seen += split_batch(batch["input_ids"], batch["labels"])
+    assert sorted(seen) == sorted((r["prompt_ids"], r["completion_ids"]) for r in rows)
 
 
 def test_the_template_itself_would_have_spoilt_them(family):
