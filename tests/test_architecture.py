@@ -53,6 +53,7 @@ ORDER = (
     "cards",
     "hub",
     "integrations",
+    "study",
     "demo",
     "cli_config",
     "verbs",

@@ -36,7 +36,7 @@ from .tables import format_comparison, format_paired
 
 BATCH_SIZE = 256
 
-__all__ = ["QUICK", "DemoSettings", "run_demo"]
+__all__ = ["QUICK", "DemoSettings", "check_extras", "run_demo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def run_demo(out: Path, settings: DemoSettings) -> str:
         RunMismatchError: the folder holds a demo of other settings.
         MissingExtraError: the demo's packages are not installed.
     """
-    _check_extras()
+    check_extras()
     from .tiny import tiny_path
 
     train, held_out = _composites(settings)
@@ -99,10 +99,15 @@ def run_demo(out: Path, settings: DemoSettings) -> str:
     return f"{table}\n\nplots: {out / 'plots'}\n"
 
 
-def _check_extras() -> None:
+def check_extras(*more: str) -> None:
+    """Before hours of work, that what its end needs is installed.
+
+    Raises:
+        MissingExtraError: a package of the extra "demo", or of `more`, is not.
+    """
     from importlib.util import find_spec
 
-    for package in ("torch", "transformers", "trl", "matplotlib"):
+    for package in ("torch", "transformers", "trl", "matplotlib", *more):
         if find_spec(package) is None:
             raise MissingExtraError(package, "demo")
 
