@@ -4,17 +4,35 @@ Composites are lore-compo rows. Plain questions are rows of `QUESTION_FEATURES`,
 "question"; a composite's is "independent" or "chained", so a file says by itself what it holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
+
+import numpy as np
 
 from .errors import ConfigError, RunMismatchError
 from .questions import Composite, Question
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Features
 
-__all__ = ["Items", "are_composites", "question_features", "read_items", "write_items"]
+__all__ = [
+    "PLAIN",
+    "IdsHash",
+    "Items",
+    "TableSummary",
+    "are_composites",
+    "each_item",
+    "question_features",
+    "read_items",
+    "summarise",
+    "write_items",
+]
 
 Items = Sequence[Composite] | Sequence[Question]
 PLAIN = "question"
@@ -65,26 +83,105 @@ def read_items(path: Path) -> list[Composite] | list[Question]:
     Raises:
         RunMismatchError: a file that is missing or damaged. ConfigError: rows that were edited.
     """
+    return cast("list[Composite] | list[Question]", list(each_item(path)))
+
+
+def each_item(path: Path) -> Iterator[Composite | Question]:
+    """`read_items`, a batch of rows in memory at a time. Raises what it does, while it is read."""
+    from .builders import composites_from_rows
+
+    for batch in _batches(path):
+        rows = batch.to_pylist()
+        if {row.get("kind") for row in rows} == {PLAIN}:
+            yield from _from_rows(rows, path)
+        else:
+            yield from composites_from_rows(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class TableSummary:
+    """What the ids of a table say of it.
+
+    Args:
+        ids_hash (`str`): as `run.questions_hash` of its items.
+        n_items (`int`): composites, or plain questions.
+        n_questions (`int`): distinct questions, parts and composed.
+        kinds: of the items; `PLAIN` for questions.
+        sizes: numbers of parts of the composites.
+    """
+
+    ids_hash: str
+    n_items: int
+    n_questions: int
+    kinds: frozenset[str]
+    sizes: frozenset[int]
+
+
+def summarise(path: Path) -> TableSummary:
+    """Read the ids alone; that they fit the rows' content is for `each_item` to check.
+
+    Memory: 8 bytes a question, twice over while they are counted.
+
+    Raises:
+        RunMismatchError: a file that is missing, damaged, or holds ids of another kind.
+    """
+    digest = IdsHash()
+    questions = array("Q")
+    kinds: set[str] = set()
+    sizes: set[int] = set()
+    try:
+        for batch in _batches(path, ["id", "kind", "parts.list.element.id", "composed.id"]):
+            ids = batch["id"].to_pylist()
+            digest.update(ids)
+            kinds.update(batch["kind"].to_pylist())
+            if "parts" in batch.schema.names:
+                sizes.update(batch["parts"].value_lengths().to_pylist())
+                ids = batch["parts"].flatten().field("id").to_pylist()
+                ids += batch["composed"].field("id").to_pylist()
+            # An id is 64 bits in hexadecimal behind its prefix.
+            questions.extend(int(name[2:], 16) for name in ids)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunMismatchError(
+            f"{path} has no ids of questions ({error}); fix: restore the file, or use another run "
+            "directory"
+        ) from None
+    distinct = len(np.unique(np.frombuffer(questions, dtype=np.uint64)))
+    return TableSummary(digest.name, digest.n_ids, distinct, frozenset(kinds), frozenset(sizes))
+
+
+class IdsHash:
+    """`content_hash("qs", ids)` of ids that come a few at a time."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256(b"[[")
+        self.n_ids = 0
+
+    def update(self, ids: Iterable[str]) -> None:
+        for name in ids:
+            self._digest.update(b"," if self.n_ids else b"")
+            self._digest.update(json.dumps(name, ensure_ascii=False).encode())
+            self.n_ids += 1
+
+    @property
+    def name(self) -> str:
+        """The hash with its prefix; more ids may follow."""
+        done = self._digest.copy()
+        done.update(b"]]")
+        return f"qs-{done.hexdigest()[:16]}"
+
+
+def _batches(path: Path, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+    """Rows as dictionaries take several times what the items do: a batch of them at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from .builders import composites_from_rows
-
-    composites: list[Composite] = []
-    questions: list[Question] = []
     try:
-        # Rows as dictionaries take several times what the items do: a batch of them at a time.
-        for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS):
-            rows = batch.to_pylist()
-            if {row.get("kind") for row in rows} == {PLAIN}:
-                questions += _from_rows(rows, path)
-            else:
-                composites += composites_from_rows(rows)
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(BATCH_ROWS, columns=columns)
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise RunMismatchError(
             f"{path} cannot be read ({error}); fix: restore the file, or use another run directory"
         ) from None
-    return questions or composites
 
 
 def _from_rows(rows: Iterable[Mapping[str, Any]], path: Path) -> Iterable[Question]:

@@ -11,14 +11,24 @@ Only paths, the manifest and the questions are owned here; each stage owns its o
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .adaptive import AdaptiveK
 from .errors import ConfigError, RunMismatchError
-from .question_table import Items, are_composites, read_items, write_items
+from .question_table import (
+    PLAIN,
+    IdsHash,
+    Items,
+    TableSummary,
+    are_composites,
+    each_item,
+    read_items,
+    summarise,
+    write_items,
+)
 from .questions import Composite, Question, content_hash
 from .sampling.prompts import default_instruction
 from .sampling.sample import CountMethod, SamplingParams
@@ -135,7 +145,9 @@ def check_num_samples(num_samples: int) -> None:
 
 def questions_hash(items: Items) -> str:
     """One hash for a list of composites, or of plain questions, in order."""
-    return content_hash("qs", [item.id for item in items])
+    digest = IdsHash()
+    digest.update(item.id for item in items)
+    return digest.name
 
 
 class Run:
@@ -188,7 +200,7 @@ class Run:
         path.mkdir(parents=True, exist_ok=True)
         write_items(path / "questions.parquet", items)
         # The manifest comes last: where it stands, the directory is complete.
-        _write_atomically(path / "manifest.json", manifest.to_json())
+        _write_atomically(path / "manifest.json", [manifest.to_json()])
         return cls(path, manifest)
 
     @classmethod
@@ -208,13 +220,53 @@ class Run:
 
     def items(self) -> list[Composite] | list[Question]:
         """The run's composites, or its plain questions, in order, checked against the manifest."""
-        items = read_items(self.path / "questions.parquet")
-        if questions_hash(items) != self.manifest.questions:
-            raise RunMismatchError(
-                f"{self.path / 'questions.parquet'} is not the question set of its manifest; fix: "
-                "restore the file, or use another run directory"
-            )
+        items = read_items(self._questions)
+        self._check_questions(questions_hash(items))
         return items
+
+    def summary(self) -> TableSummary:
+        """How many composites and questions the run asks, from their ids alone.
+
+        Raises:
+            RunMismatchError: see `items`.
+        """
+        found = summarise(self._questions)
+        self._check_questions(found.ids_hash)
+        return found
+
+    def each_composite(self) -> Iterator[Composite]:
+        """`composites`, some at a time in memory; raises what it does, before the first is given
+        but for rows whose content does not fit their id."""
+        if PLAIN in self.summary().kinds:
+            raise self._no_composites()
+        yield from cast("Iterator[Composite]", each_item(self._questions))
+
+    def each_question(self) -> Iterator[Question]:
+        """The questions of each item in order, parts and composed, some at a time in memory; one
+        that several composites ask is given as often."""
+        self.summary()
+        for item in each_item(self._questions):
+            if isinstance(item, Composite):
+                yield from item.questions
+            else:
+                yield item
+
+    @property
+    def _questions(self) -> Path:
+        return self.path / "questions.parquet"
+
+    def _check_questions(self, found: str) -> None:
+        if found != self.manifest.questions:
+            raise RunMismatchError(
+                f"{self._questions} is not the question set of its manifest; fix: restore the "
+                "file, or use another run directory"
+            )
+
+    def _no_composites(self) -> ConfigError:
+        return ConfigError(
+            f"{self.path} holds plain questions, which have no parts to select from or to "
+            "compose; fix: use a run of composites"
+        )
 
     def composites(self) -> list[Composite]:
         """The run's composites, in order.
@@ -224,10 +276,7 @@ class Run:
         """
         items = self.items()
         if not are_composites(items):
-            raise ConfigError(
-                f"{self.path} holds plain questions, which have no parts to select from or to "
-                "compose; fix: use a run of composites"
-            )
+            raise self._no_composites()
         return list(items)
 
     def questions(self) -> list[Question]:
@@ -245,13 +294,17 @@ class Run:
 
     def write_json(self, path: Path, value: object) -> None:
         """Write a result beside the manifest, whole or not at all."""
-        _write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+        self.write_text(path, [json.dumps(value, indent=2, allow_nan=False), "\n"])
+
+    def write_text(self, path: Path, pieces: Iterable[str]) -> None:
+        """`write_json` for a text too long to hold at once."""
+        _write_atomically(path, pieces)
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def _write_atomically(path: Path, pieces: Iterable[str]) -> None:
     part = path.with_name(f".{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(pieces)
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)

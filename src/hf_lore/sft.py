@@ -19,7 +19,15 @@ from .selection import Selection, SelectionStrategy
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["SFT_CONFIGS", "SFT_FEATURES", "SelectionReport", "SftSplits", "build_sft_splits"]
+__all__ = [
+    "SFT_CONFIGS",
+    "SFT_FEATURES",
+    "SelectionReport",
+    "SftSplits",
+    "build_sft_splits",
+    "count_exact_text",
+    "sft_rows",
+]
 
 # Config of the dataset → strategy of the `CompoSelector` that chose its rows.
 SFT_CONFIGS: dict[str, SelectionStrategy] = {
@@ -127,24 +135,34 @@ def build_sft_splits(
         rows: list[dict[str, Any]] = []
         for composite in composites:
             if selection := by_composite.get(composite.id):
-                rows += _rows(composite, selection, find_sample, prompts, tokenizer, retokenise)
+                rows += sft_rows(
+                    composite,
+                    selection,
+                    find_sample,
+                    prompts.__getitem__,
+                    tokenizer,
+                    retokenise=retokenise,
+                )
         configs[name] = Dataset.from_list(rows, features=SFT_FEATURES)
-        text_exact[name] = sum(map(_ExactText(tokenizer), rows))
+        text_exact[name] = count_exact_text(rows, tokenizer)
     return SftSplits(configs, text_exact)
 
 
-def _rows(
+def sft_rows(
     composite: Composite,
     selection: Selection,
     find_sample: Callable[[str], Sample],
-    prompts: Mapping[str, Prompt],
+    find_prompt: Callable[[str], Prompt],
     tokenizer: "PreTrainedTokenizerBase",
-    retokenise: bool,
+    *,
+    retokenise: bool = False,
 ) -> Iterator[dict[str, Any]]:
+    """The rows of one composite, in the order of its roles; arguments and errors as
+    `build_sft_splits`."""
     for role, question, key in zip(
         composite.roles, composite.questions, selection.sample_keys, strict=True
     ):
-        sample, prompt = find_sample(key), prompts[question.id]
+        sample, prompt = find_sample(key), find_prompt(question.id)
         if sample.token_ids is not None:
             # Specials are part of the text: without EOS a stock trainer would teach no ending.
             ids = list(sample.token_ids)
@@ -176,12 +194,14 @@ def _rows(
         }
 
 
-class _ExactText:
-    """Whether a row's text tokenises to its ids, as a stock trainer would tokenise it."""
-
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
-        self.tokenizer = tokenizer
-
-    def __call__(self, row: Mapping[str, Any]) -> bool:
-        ids: list[int] = self.tokenizer(row["prompt"] + row["completion"])["input_ids"]
-        return ids == row["prompt_ids"] + row["completion_ids"]
+def count_exact_text(
+    rows: Sequence[Mapping[str, Any]], tokenizer: "PreTrainedTokenizerBase"
+) -> int:
+    """Rows whose text tokenises to their ids, as a stock trainer would tokenise it."""
+    if not rows:
+        return 0
+    found = tokenizer([row["prompt"] + row["completion"] for row in rows])["input_ids"]
+    return sum(
+        ids == row["prompt_ids"] + row["completion_ids"]
+        for ids, row in zip(found, rows, strict=True)
+    )

@@ -19,10 +19,11 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ..errors import ConfigError, HfLoreError, RunMismatchError
 from .recovery import Recovery, open_sound_shard
+from .rows import PROMPT_COLUMNS, decode_prompt
 from .sample import Prompt, Sample
 from .shard import Shard
 
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 COMMIT_EVERY_S = 0.5
 FORMAT = 1
+# From a question's prompt on, as `Shard.prompts` pages through them.
+_PROMPT = (
+    f"SELECT {', '.join(PROMPT_COLUMNS)} FROM prompts WHERE question_id >= ? ORDER BY question_id"
+)
 
 
 def shard_of(question_id: str, num_shards: int) -> int:
@@ -306,6 +311,18 @@ class SampleStore:
         """One question's samples by draw; empty where there are none."""
         shard = self._shards.get(shard_of(question_id, self.num_shards))
         return shard.by_question(question_id) if shard else []
+
+    def prompt(self, question_id: str) -> Prompt:
+        """What the model is fed for one question.
+
+        Raises:
+            KeyError: the store holds no prompt of it.
+        """
+        shard = self._shards.get(shard_of(question_id, self.num_shards))
+        row = None if shard is None else next(shard._pages(_PROMPT, (question_id,), 1), None)
+        if shard is None or row is None or row[0] != question_id:
+            raise KeyError(question_id)
+        return cast("Prompt", shard._checked(decode_prompt, row))
 
     def prompts(self) -> Iterator[Prompt]:
         """All prompts by question id."""

@@ -1,7 +1,7 @@
 """The laws of a run: its samples and verdicts as arrays, its scores in laws.json, and plots."""
 
 from .composites import Point, RunScores, load_scores, score
-from .draws import QuestionDraws, check_scorable, read_draws, read_question_draws
+from .draws import QuestionDraws, check_scorable, read_draws
 from .plots import plot_run, plot_runs
 from .questions import (
     OVERALL,
@@ -26,7 +26,6 @@ __all__ = [
     "plot_run",
     "plot_runs",
     "read_draws",
-    "read_question_draws",
     "score",
     "score_accuracy",
     "score_mono",

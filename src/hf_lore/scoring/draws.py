@@ -4,19 +4,30 @@ A draw that could not be made (a prompt beyond the model's context, or refused b
 absent from the arrays and counted apart.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 
 from ..errors import ConfigError
 from ..laws import Draws
 from ..laws.deviation import Floats
-from ..questions import Composite
+from ..questions import Composite, Question
 from ..run import Run
-from ..stages.graded import graded_questions
+from ..stages.graded import Graded, GradedSamples
 
-__all__ = ["QuestionDraws", "check_scorable", "read_draws", "read_question_draws"]
+__all__ = [
+    "DrawBlock",
+    "QuestionDraws",
+    "check_scorable",
+    "each_draw_block",
+    "each_question",
+    "read_draws",
+]
+
+# A block's arrays and questions take some 4 MB.
+BLOCK_COMPOSITES = 512
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,75 +58,120 @@ class QuestionDraws:
         return int(np.isnan(self.tokens).sum())
 
 
-def read_question_draws(run: Run) -> tuple[dict[str, QuestionDraws], int]:
-    """Question id → its draws, and how many draws could not be made.
+@dataclass(frozen=True, slots=True)
+class DrawBlock:
+    """Some composites of a run, one after the other, and what their draws gave.
+
+    Args:
+        composites: in the run's order.
+        draws: theirs.
+        lost: question → how many of its draws could not be made, where any.
+    """
+
+    composites: list[Composite]
+    draws: Draws
+    lost: dict[str, int]
+
+
+def each_question(run: Run) -> Iterator[tuple[Question, QuestionDraws, int]]:
+    """Each question of a run, its draws, and how many could not be made; one question at a time in
+    memory, and the ids of all.
 
     Raises:
         ConfigError: not all samples are drawn and verified.
     """
-    found, unanswerable = {}, 0
-    for question, draws, lost in _each_question(run):
-        found[question] = draws
-        unanswerable += lost
-    return found, unanswerable
+    seen: set[str] = set()
+    with _scorable(run) as graded:
+        for question in run.each_question():
+            if question.id in seen:
+                continue
+            seen.add(question.id)
+            yield question, *_question_draws(graded.of_question(question.id))
 
 
-def _each_question(
-    run: Run, n_questions: int | None = None
-) -> Iterator[tuple[str, QuestionDraws, int]]:
-    """Each question's draws, and how many could not be made; one question at a time in memory."""
+def _scorable(run: Run) -> GradedSamples:
     if run.manifest.adaptive is not None:
         raise ConfigError(
             f"{run.path} stopped drawing where a triple fitted, so its gaps look smaller than the "
             "model's are; fix: score a run with a fixed K (`hf-lore sample` without --stop-within)"
         )
-    for question, drawn in graded_questions(run, n_questions):
-        made = [pair for pair in drawn if pair[0].finish_reason not in ("context", "error")]
-        rows = [
-            (np.nan, s.n_tokens, s.n_tokens, status == "correct")
-            if s.reasoning_tokens is None
-            else (s.reasoning_tokens, np.nan, s.n_tokens, status == "correct")
-            for s, status in made
-        ]
-        tokens, cut, total, right = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-        yield question, QuestionDraws(tokens, right, cut, total), len(drawn) - len(made)
+    return GradedSamples(run)
+
+
+def _question_draws(drawn: Graded) -> tuple[QuestionDraws, int]:
+    made = [pair for pair in drawn if pair[0].finish_reason not in ("context", "error")]
+    rows = [
+        (np.nan, s.n_tokens, s.n_tokens, status == "correct")
+        if s.reasoning_tokens is None
+        else (s.reasoning_tokens, np.nan, s.n_tokens, status == "correct")
+        for s, status in made
+    ]
+    tokens, cut, total, right = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return QuestionDraws(tokens, right, cut, total), len(drawn) - len(made)
 
 
 def check_scorable(composites: Sequence[Composite], where: str) -> None:
     """Raises ConfigError for composites, held by `where`, that compositionality cannot score."""
-    if any(c.kind != "independent" for c in composites):
+    _check_kinds({c.kind for c in composites}, {len(c.parts) for c in composites}, where)
+
+
+def _check_kinds(kinds: Set[str], sizes: Set[int], where: str) -> None:
+    if kinds != {"independent"}:
         raise ConfigError(
             f"{where} holds chained composites, to which compositionality does not apply; fix: "
             "score independent composites"
         )
-    if len(sizes := {len(c.parts) for c in composites}) > 1:
+    if len(sizes) > 1:
         raise ConfigError(
             f"{where} mixes composites of {sorted(sizes)} parts; fix: one run for each number"
         )
 
 
-def read_draws(run: Run) -> tuple[list[Composite], Draws, int]:
-    """A run's composites, its draws as arrays, and how many draws could not be made.
+def each_draw_block(run: Run, n_composites: int = BLOCK_COMPOSITES) -> Iterator[DrawBlock]:
+    """A run's composites with their draws, so many in memory at a time.
 
     Raises:
         ConfigError: not all samples are drawn and verified, plain questions, chained composites,
             or composites of different numbers of parts.
     """
-    composites = run.composites()
-    check_scorable(composites, str(run.path))
-    shape = (len(composites), len(composites[0].questions), run.manifest.num_samples)
-    tokens, correct, cut = (np.full(shape, np.nan) for _ in range(3))
-    # A question may stand in several composites.
-    cells: dict[str, list[tuple[int, int]]] = {}
-    for i, composite in enumerate(composites):
-        for j, question in enumerate(composite.questions):
-            cells.setdefault(question.id, []).append((i, j))
-    unanswerable = 0
-    for asked, drawn, lost in _each_question(run, len(cells)):
-        unanswerable += lost
-        k = len(drawn.tokens)
-        for i, j in cells[asked]:
-            tokens[i, j, :k] = drawn.tokens
-            correct[i, j, :k] = drawn.correct
-            cut[i, j, :k] = drawn.cut_tokens
-    return composites, Draws(tokens, correct, cut), unanswerable
+    composites = run.each_composite()
+    first = next(composites)
+    summary = run.summary()
+    _check_kinds(summary.kinds, summary.sizes, str(run.path))
+    source = chain([first], composites)
+    with _scorable(run) as graded:
+        while some := list(islice(source, n_composites)):
+            shape = (len(some), len(first.questions), run.manifest.num_samples)
+            tokens, correct, cut = (np.full(shape, np.nan) for _ in range(3))
+            lost: dict[str, int] = {}
+            for i, composite in enumerate(some):
+                for j, question in enumerate(composite.questions):
+                    drawn, absent = _question_draws(graded.of_question(question.id))
+                    k = len(drawn.tokens)
+                    tokens[i, j, :k] = drawn.tokens
+                    correct[i, j, :k] = drawn.correct
+                    cut[i, j, :k] = drawn.cut_tokens
+                    if absent:
+                        lost[question.id] = absent
+            yield DrawBlock(some, Draws(tokens, correct, cut), lost)
+
+
+def read_draws(run: Run) -> tuple[list[Composite], Draws, int]:
+    """A run's composites, its draws as arrays, and how many draws could not be made.
+
+    Takes 24 bytes a sample for the arrays, twice over while they are put together, and the
+    composites.
+
+    Raises:
+        ConfigError: see `each_draw_block`.
+    """
+    composites: list[Composite] = []
+    blocks: list[Draws] = []
+    lost: dict[str, int] = {}
+    for block in each_draw_block(run):
+        composites += block.composites
+        blocks.append(block.draws)
+        # A question may stand in several composites.
+        lost.update(block.lost)
+    columns = zip(*((d.tokens, d.correct, d.cut_tokens) for d in blocks))
+    return composites, Draws(*map(np.concatenate, columns)), sum(lost.values())

@@ -6,7 +6,7 @@ question, from which every score can be computed again.
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from ..laws.bootstrap import ratio_contrast
 from ..laws.deviation import Floats
 from ..questions import Question
 from ..run import Run
-from .draws import QuestionDraws, read_question_draws
+from .draws import QuestionDraws, each_question
 
 __all__ = [
     "OVERALL",
@@ -109,7 +109,7 @@ class QuestionScores:
 
 def score_questions(run: Run) -> QuestionScores:
     """`score_mono` where every question states its steps, else `score_accuracy`."""
-    stated = all(q.n_steps is not None for q in run.questions())
+    stated = all(q.n_steps is not None for q in run.each_question())
     return score_mono(run) if stated else score_accuracy(run)
 
 
@@ -128,20 +128,19 @@ def score_mono(run: Run) -> QuestionScores:
     def scores(points: Sequence[QuestionPoint], k: int) -> tuple[LawScore, ...]:
         return (*_spearman(points, k), *_fits(points))
 
-    def check(questions: Sequence[Question]) -> None:
-        seen: set[tuple[str, str, int]] = set()
+    def check(questions: Iterable[Question]) -> None:
+        seen: dict[tuple[str, str, int], str] = {}
         for q in questions:
             if q.n_steps is None:
                 raise ConfigError(
                     f"{run.path} holds questions without a number of steps (first: "
                     f"{q.prompt[:40]!r}); fix: score it by its accuracy"
                 )
-            if (cell := (q.domain, q.subject, q.n_steps)) in seen:
+            if seen.setdefault((q.domain, q.subject, q.n_steps), q.id) != q.id:
                 raise ConfigError(
                     f"{run.path} has two questions of family {q.subject!r} with N = {q.n_steps}; "
                     "fix: give each instance a subject of its own"
                 )
-            seen.add(cell)
 
     return _score(run, "mono", scores, check)
 
@@ -166,15 +165,17 @@ def _score(
     run: Run,
     kind: Literal["mono", "accuracy"],
     scores: Callable[[Sequence[QuestionPoint], int], tuple[LawScore, ...]],
-    check: Callable[[Sequence[Question]], None],
+    check: Callable[[Iterable[Question]], None],
     *,
     domains: bool = True,
 ) -> QuestionScores:
-    questions = run.questions()
-    check(questions)
-    drawn, unanswerable = read_question_draws(run)
+    check(run.each_question())
+    points: list[QuestionPoint] = []
+    unanswerable = 0
+    for question, draws, lost in each_question(run):
+        points.append(_point(question, draws))
+        unanswerable += lost
     k = run.manifest.num_samples
-    points = tuple(_point(q, drawn.get(q.id)) for q in questions)
     names = list(dict.fromkeys(p.domain for p in points)) if domains else []
     groups = {
         # With a single domain, it and all questions together would say the same twice.
@@ -188,14 +189,14 @@ def _score(
         fingerprint=run.manifest.fingerprint,
         unanswerable=unanswerable,
         groups=groups,
-        points=points,
+        points=tuple(points),
     )
     run.write_json(run.laws, found.to_json())
     return found
 
 
-def _point(question: Question, draws: QuestionDraws | None) -> QuestionPoint:
-    tokens = math.nan if draws is None else draws.mean_tokens
+def _point(question: Question, draws: QuestionDraws) -> QuestionPoint:
+    tokens = draws.mean_tokens
     return QuestionPoint(
         question_id=question.id,
         domain=question.domain,
@@ -203,9 +204,9 @@ def _point(question: Question, draws: QuestionDraws | None) -> QuestionPoint:
         n_steps=question.n_steps,
         reference_ops=question.reference_ops,
         tokens=None if math.isnan(tokens) else tokens,
-        n_correct=0 if draws is None else int(draws.correct.sum()),
-        n_draws=0 if draws is None else len(draws.correct),
-        truncated=0 if draws is None else draws.truncated,
+        n_correct=int(draws.correct.sum()),
+        n_draws=len(draws.correct),
+        truncated=draws.truncated,
     )
 
 

@@ -1,17 +1,22 @@
 """A verified run's samples with their verdicts, a question at a time: never all in memory."""
 
-from collections.abc import Iterator
-from itertools import groupby
+from contextlib import ExitStack
+from typing import Self
 
+from ..adaptive import owed_draws
 from ..errors import ConfigError
+from ..questions import Composite
 from ..run import Run
-from ..sampling.sample import Sample
-from ..sampling.store import SampleStore
+from ..sampling.sample import Prompt, Sample
+from ..sampling.store import SampleStore, shard_of
 from ..verification import Status
 from ..verification.verdict_store import VerdictStore, grader_name
 from .draw import owed_by
 
-__all__ = ["check_verified", "graded_questions"]
+__all__ = ["Graded", "GradedSamples", "check_verified"]
+
+# One question's samples by draw, with the status of each.
+Graded = list[tuple[Sample, Status]]
 
 
 def check_verified(run: Run, verdicts: int, n_questions: int | None = None) -> None:
@@ -21,7 +26,7 @@ def check_verified(run: Run, verdicts: int, n_questions: int | None = None) -> N
         n_questions (`int`, *optional*): how many the run asks, where that is known already.
     """
     if run.manifest.adaptive is None:
-        asked = len(run.questions()) if n_questions is None else n_questions
+        asked = run.summary().n_questions if n_questions is None else n_questions
         owed = asked * run.manifest.num_samples
     else:
         owed = verdicts + sum(map(len, owed_by(run).values()))
@@ -32,41 +37,84 @@ def check_verified(run: Run, verdicts: int, n_questions: int | None = None) -> N
         )
 
 
-def graded_questions(
-    run: Run, n_questions: int | None = None
-) -> Iterator[tuple[str, list[tuple[Sample, Status]]]]:
-    """Each question's id, and its samples by draw with the status of each.
+class GradedSamples:
+    """A verified run's samples and their verdicts, found by question; a context manager.
 
     Args:
         run: sampled and verified.
-        n_questions: see `check_verified`.
 
     Raises:
-        ConfigError: the run has not been verified, or not all of it.
+        ConfigError: the run has not been verified, or not all of it. Of a run with an adaptive K
+            that shows at the composite that lacks draws, see `of_composite`.
     """
-    graded = 0
-    for shard in run.shards:
-        with (
-            SampleStore(
-                run.samples, run.manifest.fingerprint, read_only=True, shard=shard
-            ) as samples,
-            VerdictStore(run.verdicts, grader_name(), read_only=True, shard=shard) as verdicts,
-        ):
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._stack = ExitStack()
+        try:
+            self._shards = [self._open(shard) for shard in run.shards]
             # A verdict may outlive its sample, where a file of samples was lost.
-            graded += min(len(samples), len(verdicts))
-    check_verified(run, graded, n_questions)
-    for shard in run.shards:
-        with (
-            SampleStore(
-                run.samples, run.manifest.fingerprint, read_only=True, shard=shard
-            ) as samples,
-            VerdictStore(run.verdicts, grader_name(), read_only=True, shard=shard) as verdicts,
-        ):
-            for question, group in groupby(samples, key=lambda sample: sample.question_id):
-                drawn = list(group)
-                statuses = verdicts.statuses([sample.key for sample in drawn])
-                if len(statuses) < len(drawn):
-                    raise ConfigError(
-                        f"{run.path} has samples without a verdict; fix: run `hf-lore verify` on it"
-                    )
-                yield question, [(sample, statuses[sample.key]) for sample in drawn]
+            sizes = [(len(samples), len(verdicts)) for samples, verdicts in self._shards]
+            self._graded = sum(map(min, sizes))
+            if run.manifest.adaptive is None:
+                check_verified(run, self._graded, run.summary().n_questions)
+            elif self._graded < sum(samples for samples, _ in sizes):
+                check_verified(run, self._graded)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self, shard: int | None) -> tuple[SampleStore, VerdictStore]:
+        fingerprint = self._run.manifest.fingerprint
+        samples = SampleStore(self._run.samples, fingerprint, read_only=True, shard=shard)
+        self._stack.enter_context(samples)
+        verdicts = VerdictStore(self._run.verdicts, grader_name(), read_only=True, shard=shard)
+        return samples, self._stack.enter_context(verdicts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def of_question(self, question_id: str) -> Graded:
+        """One question's samples by draw, with the status of each.
+
+        Raises:
+            ConfigError: a sample without a verdict.
+        """
+        samples, verdicts = self._shards[shard_of(question_id, len(self._shards))]
+        drawn = samples.by_question(question_id)
+        statuses = verdicts.statuses([sample.key for sample in drawn])
+        if len(statuses) < len(drawn):
+            raise ConfigError(
+                f"{self._run.path} has samples without a verdict; fix: run `hf-lore verify` on it"
+            )
+        return [(sample, statuses[sample.key]) for sample in drawn]
+
+    def of_composite(self, composite: Composite) -> list[Graded]:
+        """`of_question` of each of its questions, in the order of its roles.
+
+        Raises:
+            ConfigError: also where an adaptive K owes it draws.
+        """
+        drawn = [self.of_question(question.id) for question in composite.questions]
+        adaptive = self._run.manifest.adaptive
+        if adaptive is not None:
+            # Draws without a gap in their numbers count; of a wrong one the length is not asked.
+            outcomes = {
+                question.id: [
+                    sample.reasoning_tokens if status == "correct" else None
+                    for number, (sample, status) in enumerate(graded)
+                    if sample.draw == number
+                ]
+                for question, graded in zip(composite.questions, drawn)
+            }
+            most = self._run.manifest.num_samples
+            if owed_draws([composite], outcomes, most, adaptive):
+                check_verified(self._run, self._graded)
+        return drawn
+
+    def prompt(self, question_id: str) -> Prompt:
+        """What the model was fed for a question."""
+        return self._shards[shard_of(question_id, len(self._shards))][0].prompt(question_id)

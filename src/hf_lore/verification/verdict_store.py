@@ -8,6 +8,7 @@ import hashlib
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -126,18 +127,26 @@ class VerdictStore:
     ) -> None:
         self._db.close()
 
-    def text_hashes(self) -> dict[str, int]:
-        """Sample key → hash of the text that was graded."""
-        return dict(self._db.execute("SELECT sample_key, text_hash FROM verdicts"))
+    def text_hashes(self, keys: Sequence[str] | None = None) -> dict[str, int]:
+        """Sample key → hash of the text that was graded; of these samples, or of all."""
+        query = "SELECT sample_key, text_hash FROM verdicts"
+        return dict(self._of(query, keys) if keys is not None else self._db.execute(query))
+
+    def counts(self) -> Counter[Status]:
+        """How many verdicts have each status."""
+        query = "SELECT status, count(*) FROM verdicts GROUP BY status"
+        return Counter(dict(self._db.execute(query)))
 
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM verdicts").fetchone()[0])
 
     def statuses(self, keys: Sequence[str]) -> dict[str, Status]:
         """Sample key → status of these samples; those without a verdict are left out."""
+        return dict(self._of("SELECT sample_key, status FROM verdicts", keys))
+
+    def _of(self, query: str, keys: Sequence[str]) -> sqlite3.Cursor:
         marks = ", ".join("?" * len(keys))
-        query = f"SELECT sample_key, status FROM verdicts WHERE sample_key IN ({marks})"
-        return dict(self._db.execute(query, keys))
+        return self._db.execute(f"{query} WHERE sample_key IN ({marks})", keys)
 
     def add(self, verdicts: Iterable[Verdict], text_hashes: Mapping[str, int]) -> None:
         """Store verdicts in one transaction; each needs its `sample_key`."""
