@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -207,15 +207,14 @@ def _tokenizer_of(manifest: Manifest) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def candidates_of(run: Run, composites: Iterable[Composite]) -> Iterator[Candidates]:
+def candidates_of(run: Run, composites: Iterable[Composite]) -> list[Candidates]:
     """For each composite the right, closed answers to each of its questions, ordered by key.
 
     Raises:
         ConfigError: the run has not been verified, or not all of it.
     """
     with GradedSamples(run) as graded:
-        for composite in composites:
-            yield _candidates(composite, graded.of_composite(composite))
+        return [_candidates(c, graded.of_composite(c)) for c in composites]
 
 
 def _candidates(composite: Composite, drawn: Sequence[Graded]) -> Candidates:

@@ -4,12 +4,14 @@ Rows wait as Arrow until a row group is full, so memory does not grow with their
 file's own index of row groups.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from datasets import config
 
 from ..sft import SFT_FEATURES, count_exact_text
 
@@ -39,9 +41,12 @@ class GrowingTable:
         self.n_rows = 0
         self.n_bytes = 0
         self._schema = schema
+        # As `datasets` writes Parquet, so that the Hub finds unchanged pages again.
+        chunking = config.DEFAULT_CDC_OPTIONS
         self._file = pq.ParquetWriter(
-            path, schema, use_content_defined_chunking=True, write_page_index=True
+            path, schema, use_content_defined_chunking=chunking, write_page_index=True
         )
+        self._file.add_key_value_metadata({"content_defined_chunking": json.dumps(chunking)})
         self._rows: list[dict[str, Any]] = []
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
