@@ -13,7 +13,6 @@ import logging
 import math
 import random
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -27,9 +26,9 @@ from transformers import (
     TrainingArguments,
 )
 
-from ..builders import composites_from_rows
 from ..errors import ConfigError, HfLoreError
 from ..questions import Composite, Question
+from ..sampling.continuous import ContinuousBatchingSampler
 from ..sampling.counting import R1_TAGS, ThinkTags
 from ..sampling.in_process import TransformersSampler
 from ..sampling.prompts import render_prompts
@@ -38,7 +37,9 @@ from .law_eval import (
     COMPOSITIONALITY_KEYS,
     MONOTONICITY_KEYS,
     Outcome,
+    composites_of,
     draws_of,
+    families_of,
     run_work,
     score_composites,
     score_families,
@@ -47,7 +48,7 @@ from .tracker_media import EvalMedia, composite_media, family_media, send_media
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedModel, Trainer
+    from transformers import ContinuousBatchingConfig, PreTrainedModel, Trainer
 
 __all__ = ["CompositionalityCallback", "MonotonicityCallback"]
 
@@ -74,9 +75,15 @@ class LawCallback(TrainerCallback):
         batch_size: int,
         tags: ThinkTags | None,
         media: bool,
+        continuous_batching: "bool | ContinuousBatchingConfig",
     ) -> None:
         if num_samples < 1:
             raise ConfigError(f"num_samples is {num_samples}; fix: draw at least 1 a question")
+        if sampler is not None and continuous_batching:
+            raise ConfigError(
+                "sampler= draws by itself, and continuous_batching= is for the model in this "
+                "process; fix: give one of the two"
+            )
         if trainer.processing_class is None:
             raise ConfigError(
                 "the trainer has no tokenizer, so questions cannot be asked; fix: pass "
@@ -94,6 +101,7 @@ class LawCallback(TrainerCallback):
         self.batch_size = batch_size
         self.tags = tags
         self.media = media
+        self.continuous_batching = continuous_batching
         self.questions = {q.id: q for q in questions}
         processing = trainer.processing_class
         self.tokenizer = (
@@ -166,13 +174,7 @@ class LawCallback(TrainerCallback):
         outcomes: list[Outcome] = []
         with unchanged_rng():
             try:
-                sampler = self.sampler or TransformersSampler(
-                    model,
-                    self.tokenizer,
-                    revision=f"step-{step}",
-                    batch_size=self.batch_size,
-                    tags=self.tags,
-                )
+                sampler = self.sampler or self._in_process(model, f"step-{step}")
                 outcomes = run_work(sampler, draws, self.sampling, self.questions)
             except SURVIVED as error:
                 failure = " ".join(f"{type(error).__name__}: {error}".split())[:300]
@@ -185,6 +187,17 @@ class LawCallback(TrainerCallback):
             self.outcomes = []  # part of them would make a misleading picture
             return dict.fromkeys(self.keys, math.nan)
         return self.score(self.outcomes)
+
+    def _in_process(self, model: "PreTrainedModel", revision: str) -> Sampler:
+        settings: dict[str, Any] = {
+            "revision": revision,
+            "batch_size": self.batch_size,
+            "tags": self.tags,
+        }
+        if not self.continuous_batching:
+            return TransformersSampler(model, self.tokenizer, **settings)
+        config = None if self.continuous_batching is True else self.continuous_batching
+        return ContinuousBatchingSampler(model, self.tokenizer, config=config, **settings)
 
     def _send_media(self, step: int) -> None:
         with unchanged_rng():
@@ -222,10 +235,14 @@ class CompositionalityCallback(LawCallback):
         tags (`ThinkTags`, *optional*): the model's think tags; None counts every token.
         media (`bool`, defaults to True): send a plot and a few traces to TensorBoard, W&B and
             Trackio, where the trainer reports to them.
+        continuous_batching (`bool` or `ContinuousBatchingConfig`, defaults to False): draw through
+            transformers' continuous batching; the same draws, see [`ContinuousBatchingSampler`].
+            `batch_size` is then the number of draws in flight, and a configuration is handed on.
 
     Raises:
         ConfigError: no independent composite, composites of different numbers of parts, a budget
-            too small for one composite, a model that cannot be sampled here.
+            too small for one composite, a model that cannot be sampled here, a `sampler` and
+            `continuous_batching` together.
     """
 
     keys = COMPOSITIONALITY_KEYS
@@ -244,8 +261,9 @@ class CompositionalityCallback(LawCallback):
         batch_size: int = 64,
         tags: ThinkTags | None = R1_TAGS,
         media: bool = True,
+        continuous_batching: "bool | ContinuousBatchingConfig" = False,
     ) -> None:
-        composites = _composites(dataset)[:limit]
+        composites = composites_of(dataset)[:limit]
         if token_budget is not None and composites:
             most = (sampling or SamplingParams()).max_new_tokens * num_samples
             each = most * len(composites[0].questions)
@@ -275,6 +293,7 @@ class CompositionalityCallback(LawCallback):
             batch_size,
             tags,
             media,
+            continuous_batching,
         )
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -288,8 +307,8 @@ class MonotonicityCallback(LawCallback):
     """Scores monotonicity at every evaluation: Spearman's ρ of N against C, and against log A.
 
     Args:
-        trainer, num_samples, sampling, sampler, instruction, batch_size, tags, media: as for
-            [`CompositionalityCallback`].
+        trainer, num_samples, sampling, sampler, instruction, batch_size, tags, media,
+            continuous_batching: as for [`CompositionalityCallback`].
         dataset (`Mapping[str, Sequence[Question]]` or `datasets.Dataset`): seed question → its
             variants, each with `n_steps`; or a lore-mono dataset.
 
@@ -311,15 +330,25 @@ class MonotonicityCallback(LawCallback):
         batch_size: int = 64,
         tags: ThinkTags | None = R1_TAGS,
         media: bool = True,
+        continuous_batching: "bool | ContinuousBatchingConfig" = False,
     ) -> None:
-        self.families = _families(dataset)
+        self.families = families_of(dataset)
         questions = [q for variants in self.families.values() for q in variants]
         if any(q.n_steps is None for q in questions):
             raise ConfigError("a question has no n_steps; fix: use LORE-Mono questions")
         if len({q.n_steps for q in questions}) < 2:
             raise ConfigError("monotonicity needs at least 2 different n_steps; fix: add variants")
         super().__init__(
-            trainer, questions, num_samples, sampling, sampler, instruction, batch_size, tags, media
+            trainer,
+            questions,
+            num_samples,
+            sampling,
+            sampler,
+            instruction,
+            batch_size,
+            tags,
+            media,
+            continuous_batching,
         )
 
     def score(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -335,48 +364,13 @@ def unchanged_rng() -> Iterator[None]:
     import numpy as np
 
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     try:
-        with torch.random.fork_rng(devices=devices):
+        # All devices: `torch.manual_seed`, wherever it is called, seeds them all.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
-
-
-def _composites(dataset: "Sequence[Composite] | Dataset") -> list[Composite]:
-    items: list[Any] = list(dataset)
-    if items and not isinstance(items[0], Composite):
-        items = list(composites_from_rows(items))
-    return [c for c in items if c.kind == "independent"]
-
-
-def _families(
-    dataset: "Mapping[str, Sequence[Question]] | Dataset",
-) -> dict[str, list[Question]]:
-    if isinstance(dataset, Mapping):
-        return {name: list(questions) for name, questions in dataset.items()}
-    families: dict[str, list[Question]] = defaultdict(list)
-    for row in dataset:
-        try:
-            name = f"{row['domain']}/{row['family']}/{row['instance']}"
-            families[name].append(
-                Question(
-                    prompt=row["problem"],
-                    gold=tuple(row["answer"]),
-                    answer_types=tuple(row["answer_types"]),
-                    domain=row["domain"],
-                    subject=row["family"],
-                    n_steps=row["n_steps"],
-                    reference_ops=row["reference_ops"],
-                )
-            )
-        except KeyError as error:
-            raise ConfigError(
-                f"the dataset has no column {error}, so it is not a lore-mono dataset; fix: build "
-                "it with `hf-lore build mono`"
-            ) from None
-    return dict(families)
 
 
 def _zero3(trainer: "Trainer") -> bool:

@@ -1,17 +1,21 @@
 """Law scores of a model in training: draw, grade, score, in memory.
 
-What the callbacks measure, without the trainer: `Work` names the draws of one process, `run_work`
-makes `Outcome`s of them, and the two scoring functions turn all processes' outcomes into metrics.
+What the callbacks measure, without the trainer: `draws_of` names the draws, `run_work` makes
+`Outcome`s of them, and the two scoring functions turn all processes' outcomes into metrics.
 Units: reasoning tokens. Nothing is stored: a run directory is for what must be kept.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..builders import composites_from_rows
+from ..errors import ConfigError
 from ..laws import (
     Draws,
     accuracy_spearman,
@@ -25,11 +29,16 @@ from ..questions import Composite, Question
 from ..sampling.sample import Draw, Prompt, Sample, Sampler, SamplingParams, draw_seed
 from ..verification import GradeItem, grade_many
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 __all__ = [
     "COMPOSITIONALITY_KEYS",
     "MONOTONICITY_KEYS",
     "Outcome",
+    "composites_of",
     "draws_of",
+    "families_of",
     "run_work",
     "score_composites",
     "score_families",
@@ -68,6 +77,47 @@ class Outcome:
     n_tokens: int
     correct: bool | None
     text: str
+
+
+def composites_of(dataset: "Sequence[Composite] | Dataset") -> list[Composite]:
+    """What a callback is given as composites, chained ones left out."""
+    items: list[Any] = list(dataset)
+    if items and not isinstance(items[0], Composite):
+        items = list(composites_from_rows(items))
+    return [c for c in items if c.kind == "independent"]
+
+
+def families_of(
+    dataset: "Mapping[str, Sequence[Question]] | Dataset",
+) -> dict[str, list[Question]]:
+    """What a callback is given as variants: seed question → its variants.
+
+    Raises:
+        ConfigError: a dataset without the columns of lore-mono.
+    """
+    if isinstance(dataset, Mapping):
+        return {name: list(questions) for name, questions in dataset.items()}
+    families: dict[str, list[Question]] = defaultdict(list)
+    for row in dataset:
+        try:
+            name = f"{row['domain']}/{row['family']}/{row['instance']}"
+            families[name].append(
+                Question(
+                    prompt=row["problem"],
+                    gold=tuple(row["answer"]),
+                    answer_types=tuple(row["answer_types"]),
+                    domain=row["domain"],
+                    subject=row["family"],
+                    n_steps=row["n_steps"],
+                    reference_ops=row["reference_ops"],
+                )
+            )
+        except KeyError as error:
+            raise ConfigError(
+                f"the dataset has no column {error}, so it is not a lore-mono dataset; fix: build "
+                "it with `hf-lore build mono`"
+            ) from None
+    return dict(families)
 
 
 def draws_of(prompts: Sequence[Prompt], num_samples: int, seed: int) -> list[Draw]:
