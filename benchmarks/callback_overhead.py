@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import torch
 from datasets import Dataset
+from ratio import print_ratio
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 import hf_lore
@@ -98,6 +99,13 @@ def main() -> None:
             f"callback / generation: {best[1] / best[0]:.3f} of the best times, median of "
             f"{args.repeats} pairs {statistics.median(ratios):.3f}, from {min(ratios):.3f} to "
             f"{max(ratios):.3f}"
+        )
+        print_ratio(
+            "the law callback at an evaluation",
+            "the same generation alone",
+            statistics.median(ratios),
+            at_most=1.1,
+            spread=(min(ratios), max(ratios)),
         )
 
         process = psutil.Process()

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ratio import print_ratio
 
 from hf_lore.mono.family import MOST_STEPS, families, load_family
 
@@ -102,7 +103,7 @@ def measure(instances: int) -> dict[str, float]:
         f"| {size / 1e6:.1f} ({size / len(rows):.0f} a row; prompts {text / 1e6:.1f}) |",
         flush=True,
     )
-    return {"rows": len(rows), "one": one_cpu}
+    return {"rows": len(rows), "one": one_cpu, "ratio": one_cpu / write_cpu}
 
 
 def slowest(instances: int = 20, shown: int = 5) -> None:
@@ -145,6 +146,9 @@ def main() -> None:
             end="",
         )
     print()
+    largest = found[-1]
+    what = f"LORE-Mono, {largest['rows']:,} questions, CPU time"
+    print_ratio(what, "writing the same rows to Parquet", largest["ratio"], at_most=3)
     slowest()
 
 

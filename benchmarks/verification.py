@@ -22,6 +22,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from ratio import print_ratio
+
 from hf_lore.verification import GradeItem, grade, grade_many
 from hf_lore.verification.forms import parse_form
 from hf_lore.verification.pool import WorkerPool
@@ -149,6 +151,10 @@ def compare(pairs: Sequence[tuple[str, str]], kind: str) -> None:
             f"| {name} | {1e3 * seconds / len(pairs):.2f} | {wall / seconds:.2f} "
             f"| {1e3 * busy / len(pairs):.2f} | {cpu / busy:.2f} | {correct} |"
         )
+    for workers, floor in ((1, 1.0), (2, 1.8)):
+        ratio = wall / measured[f"hf-lore, {workers} worker{'s' * (workers > 1)}"][0]
+        what = f"`grade_many`, {kind}, {workers} worker{'s' * (workers > 1)}"
+        print_ratio(what, "math-verify in a loop", ratio, at_least=floor)
     for pool in (one, two):
         pool.close()
 
