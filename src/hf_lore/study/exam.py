@@ -39,7 +39,7 @@ class Scores:
         nmad_compute, noise_floor, excess_squared: nMAD of C at this K, what sampling noise alone
             would give, and nMAD² − floor², free of it.
         signed_deviation: Σ(C12 − ΣC) / ΣΣC.
-        nmad_log_accuracy, log_accuracy_floor: the same two of log A.
+        nmad_log_accuracy, log_accuracy_floor, excess_squared_log_accuracy: the same three of log A.
         rho_compute, rho_log_accuracy: Spearman's ρ of N with the mean curve of C, and of log A.
         accuracy_parts, accuracy_composed: mean accuracy of the parts and of the composites.
         accuracy_longer: of composites of more steps a part than were trained on.
@@ -54,6 +54,7 @@ class Scores:
     signed_deviation: float
     nmad_log_accuracy: float
     log_accuracy_floor: float
+    excess_squared_log_accuracy: float
     rho_compute: float
     rho_log_accuracy: float
     accuracy_parts: float
@@ -114,6 +115,8 @@ def score_answers(answers: Mapping[str, Sequence[Outcome]], exam: Exam) -> Score
     right, total = draws.counts()
     logs = log_accuracy(right, total)
     accuracy = right / total
+    nmad_logs = nmad(logs[:, :-1].sum(axis=1), logs[:, -1])
+    logs_floor = log_accuracy_floor(right, total)
     # Spearman's ρ is of the mean curve: a row a family, a column a step count.
     steps = [q.n_steps or 0 for q in next(iter(exam.families.values()))]
     curves = [[_length_and_accuracy(answers[q.id]) for q in f] for f in exam.families.values()]
@@ -123,8 +126,9 @@ def score_answers(answers: Mapping[str, Sequence[Outcome]], exam: Exam) -> Score
         noise_floor=noise_floor(draws.tokens),
         excess_squared=_excess_squared(draws),
         signed_deviation=signed_deviation(parts, composed),
-        nmad_log_accuracy=nmad(logs[:, :-1].sum(axis=1), logs[:, -1]),
-        log_accuracy_floor=log_accuracy_floor(right, total),
+        nmad_log_accuracy=nmad_logs,
+        log_accuracy_floor=logs_floor,
+        excess_squared_log_accuracy=nmad_logs**2 - logs_floor**2,
         rho_compute=compute_spearman(steps, lengths),
         rho_log_accuracy=accuracy_spearman(steps, shares),
         accuracy_parts=float(accuracy[:, :-1].mean()),

@@ -25,15 +25,15 @@ _COLOURS = {
 _ARM_PANELS: dict[str, tuple[str, str | None]] = {
     "nMAD of reasoning tokens": ("nmad_compute", "noise_floor"),
     "nMAD of log accuracy": ("nmad_log_accuracy", "log_accuracy_floor"),
-    "accuracy: composites": ("accuracy_composed", None),
-    "… of longer parts than trained on": ("accuracy_longer", None),
-    "… of more parts than trained on": ("accuracy_more_parts", None),
-    "tokens of a composite": ("tokens_composed", None),
+    "accuracy of composites": ("accuracy_composed", None),
+    "accuracy, longer parts than trained on": ("accuracy_longer", None),
+    "accuracy, more parts than trained on": ("accuracy_more_parts", None),
+    "reasoning tokens of a composite": ("tokens_composed", None),
 }
 _FACTOR_PANELS = {
     "nMAD of reasoning tokens": "nmad_compute",
-    "accuracy: composites": "accuracy_composed",
-    "accuracy: longer parts": "accuracy_longer",
+    "accuracy of composites": "accuracy_composed",
+    "accuracy, longer parts": "accuracy_longer",
 }
 
 

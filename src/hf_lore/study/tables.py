@@ -34,6 +34,8 @@ COMPARED = {
     "excess_squared": "lower",
     "signed_deviation": "nearer 0",
     "nmad_log_accuracy": "lower",
+    "excess_squared_log_accuracy": "lower",
+    "rho_compute": "higher",
     "rho_log_accuracy": "lower",
     "accuracy_composed": "higher",
     "accuracy_longer": "higher",
