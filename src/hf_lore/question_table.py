@@ -37,6 +37,7 @@ __all__ = [
 Items = Sequence[Composite] | Sequence[Question]
 PLAIN = "question"
 BATCH_ROWS = 1000
+ROW_GROUP_ROWS = 10_000
 
 
 def question_features() -> "Features":
@@ -63,18 +64,23 @@ def are_composites(items: Items) -> TypeGuard[Sequence[Composite]]:
 
 
 def write_items(path: Path, items: Items) -> None:
-    """Write the file. Raises what `are_composites` does."""
-    from datasets import Dataset
+    """Write the file, a batch of rows at a time. Raises what `are_composites` does."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from .builders import LORE_COMPO_FEATURES, composite_to_row, question_to_row
 
-    if are_composites(items):
-        rows = [composite_to_row(c) for c in items]
-        Dataset.from_list(rows, features=LORE_COMPO_FEATURES).to_parquet(str(path))
-        return
-    questions = cast("Sequence[Question]", items)
-    plain = [{"kind": PLAIN, **question_to_row(question)} for question in questions]
-    Dataset.from_list(plain, features=question_features()).to_parquet(str(path))
+    def to_row(item: Composite | Question) -> dict[str, Any]:
+        if isinstance(item, Composite):
+            return composite_to_row(item)
+        return {"kind": PLAIN, **question_to_row(item)}
+
+    features = LORE_COMPO_FEATURES if are_composites(items) else question_features()
+    schema = features.arrow_schema
+    with pq.ParquetWriter(path, schema) as file:
+        for start in range(0, len(items), ROW_GROUP_ROWS):
+            rows = [to_row(item) for item in items[start : start + ROW_GROUP_ROWS]]
+            file.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
 def read_items(path: Path) -> list[Composite] | list[Question]:

@@ -5,25 +5,23 @@ What is estimated, and how, is in laws/; here it is only fed and written down as
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, overload
 
 import numpy as np
 
-from ..laws import (
-    Draws,
-    LawScore,
-    log_accuracy,
-    score_compositionality,
-    score_monotonicity,
-    zero_rule_sensitivity,
-)
+from ..laws import LawScore, log_accuracy, score_monotonicity
 from ..questions import Composite
 from ..run import Run
-from .draws import read_draws
+from .columns import CompositeColumns, score_columns, score_zero_rules
+from .draws import each_draw_block
 
-__all__ = ["Point", "RunScores", "load_scores", "score"]
+__all__ = ["Point", "Points", "RunScores", "load_scores", "score"]
+
+# A composite's id: its prefix and 16 hexadecimal digits.
+ID_BYTES = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,37 @@ class Point:
     composed_tokens: float | None
     parts_log_accuracy: float | None
     composed_log_accuracy: float | None
+
+
+class Points(Sequence[Point]):
+    """The points of many composites as arrays, each made when it is asked for.
+
+    Args:
+        ids: shape `[n]`, of bytes.
+        values: shape `[n, 4]`, in the order of `Point`'s fields, NaN for None.
+    """
+
+    def __init__(self, ids: np.ndarray, values: np.ndarray) -> None:
+        self._ids, self._values = ids, values
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Points": ...
+
+    def __getitem__(self, index: int | slice) -> "Point | Points":
+        if isinstance(index, slice):
+            return Points(self._ids[index], self._values[index])
+        return Point(self._ids[index].decode(), *map(_finite, self._values[index]))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +93,7 @@ class RunScores:
     accuracy: dict[str, float | None]
     tokens: dict[str, float | None]
     scores: tuple[LawScore, ...]
-    points: tuple[Point, ...]
+    points: Sequence[Point]
     zero_rules: dict[str, LawScore] = field(default_factory=dict)
 
     def get(self, name: str) -> LawScore | None:
@@ -80,10 +109,22 @@ class RunScores:
     def to_json(self) -> dict[str, object]:
         """A dictionary for a strict `json.dumps`; undefined numbers are None."""
         return {
-            **asdict(self),
+            **asdict(replace(self, points=())),
+            "points": [asdict(p) for p in self.points],
             "scores": [s.to_json() for s in self.scores],
             "zero_rules": {rule: s.to_json() for rule, s in self.zero_rules.items()},
         }
+
+    def json_pieces(self) -> Iterator[str]:
+        """`json.dumps(self.to_json(), indent=2)` and a line's end, a point at a time."""
+        head = replace(self, points=()).to_json()
+        before, after = json.dumps(head, indent=2, allow_nan=False).split('"points": []')
+        yield before + '"points": ['
+        for number, point in enumerate(self.points):
+            fields = (f"{json.dumps(k)}: {json.dumps(v)}" for k, v in asdict(point).items())
+            lines = ",\n      ".join(fields)
+            yield f"{',' if number else ''}\n    {{\n      {lines}\n    }}"
+        yield ("\n  ]" if len(self.points) else "]") + after + "\n"
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "RunScores":
@@ -97,40 +138,53 @@ class RunScores:
 def score(run: Run) -> RunScores:
     """Score a verified run and write laws.json.
 
+    Reads a block of composites at a time, and keeps the numbers of each that its scores and its
+    point are made of (`CompositeColumns`).
+
     Raises:
-        ConfigError: see `read_draws`.
+        ConfigError: see `each_draw_block`.
     """
-    composites, draws, unanswerable = read_draws(run)
-    right, total = draws.counts()
-    with np.errstate(invalid="ignore"):
-        accuracy = right / np.where(total > 0, total, np.nan)
-    mean_tokens = _mean(draws.tokens, axis=2)
+    n, done = run.summary().n_items, 0
+    ids = np.empty(n, dtype=f"S{ID_BYTES}")
+    lost: dict[str, int] = {}
+    columns: CompositeColumns | None = None
+    cells = _StepCells()
+    for block in each_draw_block(run):
+        if columns is None:
+            columns = CompositeColumns(n, block.draws.tokens.shape[1])
+            roles = block.composites[0].roles
+        columns.put(done, block.draws)
+        ids[done : done + block.draws.n] = [c.id for c in block.composites]
+        # A question may stand in several composites.
+        lost.update(block.lost)
+        cells.add(block.composites, columns, done)
+        done += block.draws.n
+    assert columns is not None
+    right, total = columns.counts()
     logs = log_accuracy(right, total)
-    roles = composites[0].roles
     found = RunScores(
         model=run.manifest.model,
         revision=run.manifest.revision,
         fingerprint=run.manifest.fingerprint,
-        unanswerable=unanswerable,
-        accuracy=dict(zip(roles, map(_finite, _mean(accuracy, axis=0)), strict=True)),
-        tokens=dict(zip(roles, map(_finite, _mean(mean_tokens, axis=0)), strict=True)),
-        scores=(
-            *score_compositionality(draws),
-            *_monotonicity(composites, mean_tokens, accuracy, draws),
+        unanswerable=sum(lost.values()),
+        accuracy=dict(zip(roles, map(_finite, _mean(_share(right, total), axis=0)), strict=True)),
+        tokens=dict(zip(roles, map(_finite, _mean(columns.means, axis=0)), strict=True)),
+        scores=(*score_columns(columns), *cells.scores(columns)),
+        points=Points(
+            ids,
+            np.stack(
+                [
+                    columns.means[:, :-1].sum(axis=1),
+                    columns.means[:, -1],
+                    logs[:, :-1].sum(axis=1),
+                    logs[:, -1],
+                ],
+                axis=1,
+            ),
         ),
-        points=tuple(
-            Point(
-                c.id,
-                _finite(mean_tokens[i, :-1].sum()),
-                _finite(mean_tokens[i, -1]),
-                _finite(logs[i, :-1].sum()),
-                _finite(logs[i, -1]),
-            )
-            for i, c in enumerate(composites)
-        ),
-        zero_rules={str(rule): found for rule, found in zero_rule_sensitivity(draws).items()},
+        zero_rules={str(rule): found for rule, found in score_zero_rules(columns).items()},
     )
-    run.write_json(run.laws, found.to_json())
+    run.write_text(run.laws, found.json_pieces())
     return found
 
 
@@ -151,22 +205,42 @@ def _finite(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _monotonicity(
-    composites: list[Composite], mean_tokens: np.ndarray, accuracy: np.ndarray, draws: Draws
-) -> tuple[LawScore, ...]:
-    """Spearman's ρ against the number of steps, over the parts that state one, by subject."""
-    cells: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for i, composite in enumerate(composites):
-        for j, part in enumerate(composite.parts):
-            if part.n_steps is not None:
-                cell = (float(mean_tokens[i, j]), float(accuracy[i, j]))
-                cells.setdefault((part.subject, part.n_steps), []).append(cell)
-    if not cells:
-        return ()
-    families = sorted({family for family, _ in cells})
-    steps = sorted({n for _, n in cells})
-    curves = np.full((2, len(families), len(steps)), np.nan)
-    for (family, n), found in cells.items():
-        curves[:, families.index(family), steps.index(n)] = _mean(np.array(found), axis=0)
-    parts_cut = int(draws.truncated[:, :-1].sum())
-    return tuple(score_monotonicity(steps, *curves, truncated=parts_cut, k=draws.k))
+def _share(right: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Accuracies; NaN where nothing was drawn."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(right / np.where(total > 0, total, np.nan))
+
+
+class _StepCells:
+    """Mean tokens and accuracies of the parts that state their steps, by subject and steps: 16
+    bytes a part."""
+
+    def __init__(self) -> None:
+        self.cells: dict[tuple[str, int], tuple[array[float], array[float]]] = {}
+
+    def add(self, composites: list[Composite], columns: CompositeColumns, start: int) -> None:
+        """The parts of these composites, whose columns are filled from row `start` on."""
+        rows = slice(start, start + len(composites))
+        right, total = columns.counts(rows)
+        accuracy = _share(right, total)
+        for i, composite in enumerate(composites):
+            for j, part in enumerate(composite.parts):
+                if part.n_steps is not None:
+                    cell = self.cells.setdefault(
+                        (part.subject, part.n_steps), (array("d"), array("d"))
+                    )
+                    cell[0].append(columns.means[start + i, j])
+                    cell[1].append(accuracy[i, j])
+
+    def scores(self, columns: CompositeColumns) -> tuple[LawScore, ...]:
+        """Spearman's ρ against the number of steps; none where no part states one."""
+        if not self.cells:
+            return ()
+        families = sorted({family for family, _ in self.cells})
+        steps = sorted({n for _, n in self.cells})
+        curves = np.full((2, len(families), len(steps)), np.nan)
+        for (family, n), found in self.cells.items():
+            at = families.index(family), steps.index(n)
+            curves[:, *at] = _mean(np.stack(found, axis=1), axis=0)
+        parts_cut = int(columns.truncated[:, :-1].sum())
+        return tuple(score_monotonicity(steps, *curves, truncated=parts_cut, k=columns.k))

@@ -1,6 +1,6 @@
 """Pictures of runs of composites: C(x12) and log A(x12) against the sums of their parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..laws import LawScore
@@ -41,7 +41,7 @@ def plot_runs(path: Path, runs: Mapping[str, RunScores]) -> None:
     plot_compositionality(path, rows, axes)
 
 
-def _panel(label: str, found: LawScore, points: tuple[Point, ...], quantity: str) -> Panel:
+def _panel(label: str, found: LawScore, points: Sequence[Point], quantity: str) -> Panel:
     pairs = [(getattr(p, f"parts_{quantity}"), getattr(p, f"composed_{quantity}")) for p in points]
     known = [(x, y) for x, y in pairs if x is not None and y is not None]
     floor = "" if found.noise_floor is None else f", floor {found.noise_floor:.3f}"
