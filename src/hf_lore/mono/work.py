@@ -29,6 +29,10 @@ ALLOWED_STATEMENTS = (
     ast.FunctionDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.For, ast.While,
     ast.Return, ast.Expr, ast.Break, ast.Continue, ast.Pass, ast.Assert,
 )  # fmt: skip
+# After these the next statement is always reached, or the function is left for good.
+PLAIN_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
+# Type → whether its values have a length, which a builtin walks through.
+_SIZED: dict[type, bool] = {}
 REFUSED_EXPRESSIONS = (ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
 
 
@@ -48,15 +52,15 @@ class CountedSolution:
     """
 
     def __init__(self, module: ModuleType, names: Sequence[str] = COUNTED) -> None:
-        self._units = 0
-        self._taken: set[tuple[int, bool]] = set()
         functions = _reachable(module, names)
         rewriter = _Rewriter(set(functions))
         tree = ast.Module([rewriter.visit(node) for node in functions.values()], [])
         self._branches = rewriter.branches
+        # Of every branch: whether it was seen True, whether it was seen False.
+        self._seen = [False] * (2 * len(self._branches))
         namespace = dict(vars(module))
-        namespace.update(_tick=self._tick, _call=self._call, _branch=self._branch)
-        namespace.update(_slice=self._slice)
+        namespace.update(_work=0, _seen=self._seen, _tick=self._tick, _branch=self._branch)
+        namespace.update(_call=self._call, _slice=self._slice)
         exec(compile(ast.fix_missing_locations(tree), module.__name__, "exec"), namespace)
         self._namespace = namespace
         if names is COUNTED:
@@ -70,46 +74,56 @@ class CountedSolution:
 
     def reset(self) -> None:
         """Forget work and branches."""
-        self._units = 0
-        self._taken.clear()
+        self._namespace["_work"] = 0
+        self._seen[:] = [False] * len(self._seen)
 
     @property
     def ops(self) -> int:
         """Units of work since the last `reset`."""
-        return self._units
+        work: int = self._namespace["_work"]
+        return work
 
     def idle_branches(self) -> list[str]:
         """Sides of `if`s in `step` and its helpers not taken since the last `reset`."""
+        if all(self._seen):
+            return []
         return [
             f"`{text}` (line {line}) was never {side}"
             for number, (text, line) in enumerate(self._branches)
             for side in (True, False)
-            if (number, side) not in self._taken
+            if not self._seen[_place(number, side)]
         ]
 
     # ---- what the compiled functions call ----
 
     def _tick(self, units: int) -> None:
-        self._units += units
+        self._namespace["_work"] += units
 
     def _branch(self, number: int, value: Any) -> Any:
-        self._taken.add((number, bool(value)))
+        self._seen[_place(number, bool(value))] = True
         return value
 
     def _call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        owner = getattr(function, "__self__", None)
-        sized = [owner] if isinstance(owner, str | list | tuple | dict | set) else []
-        if owner is not None and getattr(function, "__name__", "") in ("append", "pop", "get"):
-            sized = []
-        units = sum(map(len, sized))
-        for argument in (*arguments, *named.values()):
-            units += len(argument) if isinstance(argument, Sized) else 1
-        self._units += max(units, 1)
+        owner, units = getattr(function, "__self__", None), 0
+        if isinstance(owner, str | list | tuple | dict | set):
+            if function.__name__ not in ("append", "pop", "get"):
+                units = len(owner)
+        for argument in (*arguments, *named.values()) if named else arguments:
+            kind = type(argument)
+            if (sized := _SIZED.get(kind)) is None:
+                sized = _SIZED[kind] = issubclass(kind, Sized)
+            units += len(argument) if sized else 1
+        self._namespace["_work"] += units or 1
         return function(*arguments, **named)
 
     def _slice(self, part: Any) -> Any:
-        self._units += max(len(part), 1)
+        self._namespace["_work"] += len(part) or 1
         return part
+
+
+def _place(number: int, side: bool) -> int:
+    """Where `CountedSolution._seen` keeps one side of a branch."""
+    return 2 * number + (not side)
 
 
 def _reachable(module: ModuleType, names: Sequence[str]) -> dict[str, ast.FunctionDef]:
@@ -132,6 +146,8 @@ class _Rewriter(ast.NodeTransformer):
     def __init__(self, counted: set[str]) -> None:
         self._counted = counted
         self.branches: list[tuple[str, int]] = []
+        # Inside of what a comprehension runs over, where Python allows no `:=`.
+        self._in_iterable = False
 
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, REFUSED_EXPRESSIONS) or (
@@ -151,32 +167,45 @@ class _Rewriter(ast.NodeTransformer):
         plain.args = ast.arguments(
             [], [ast.arg(a.arg) for a in node.args.args], None, [], [], None, []
         )
-        plain.body = self._block(node.body)
+        plain.body = [ast.Global(["_work"]), *self._block(node.body)]
         return plain
 
-    def _block(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        out: list[ast.stmt] = []
+    def _block(self, body: list[ast.stmt], *first: ast.stmt) -> list[ast.stmt]:
+        """Statements after `first`, with what each run of plain ones costs counted at its start."""
+        out, run, units = list(first), [], 0
+
+        def close() -> None:
+            nonlocal units
+            out.extend([_tick_statement(units)] if units else [])
+            out.extend(run)
+            run.clear()
+            units = 0
+
         for number, statement in enumerate(body):
             doc = number == 0 and isinstance(statement, ast.Expr)
             if doc and isinstance(statement.value, ast.Constant):  # type: ignore[attr-defined]
                 continue
-            units = _eager_units(statement)
-            if units and not isinstance(statement, ast.While):
-                out.append(ast.Expr(_tick_call(units)))
-            out.append(self.visit(statement))
+            if not isinstance(statement, ast.While):
+                units += _eager_units(statement)
+            run.append(self.visit(statement))
+            if not isinstance(statement, PLAIN_STATEMENTS):
+                close()
+        close()
         return out or [ast.Pass()]
 
     def visit_If(self, node: ast.If) -> ast.If:
-        test = self._marked(node.test, self.visit(node.test))
-        return ast.If(test, self._block(node.body), self._block(node.orelse) if node.orelse else [])
+        test = self.visit(node.test)
+        number = self._new_branch(node.test)
+        body, orelse = (_seen_statement(number, side) for side in (True, False))
+        return ast.If(test, self._block(node.body, body), self._block(node.orelse, orelse))
 
     def visit_For(self, node: ast.For) -> ast.For:
-        body = [ast.Expr(_tick_call(1)), *self._block(node.body)]
+        body = self._block(node.body, _tick_statement(1))
         orelse = self._block(node.orelse) if node.orelse else []
         return ast.For(node.target, self.visit(node.iter), body, orelse)
 
     def visit_While(self, node: ast.While) -> ast.While:
-        test = _after_tick(_eager_units(ast.Expr(node.test)), self.visit(node.test))
+        test = self._after_tick(_eager_units(ast.Expr(node.test)), self.visit(node.test))
         return ast.While(test, self._block(node.body), [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
@@ -189,23 +218,25 @@ class _Rewriter(ast.NodeTransformer):
     def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
         return ast.IfExp(
             self._marked(node.test, self.visit(node.test)),
-            _after_tick(_eager_units(ast.Expr(node.body)), self.visit(node.body)),
-            _after_tick(_eager_units(ast.Expr(node.orelse)), self.visit(node.orelse)),
+            self._after_tick(_eager_units(ast.Expr(node.body)), self.visit(node.body)),
+            self._after_tick(_eager_units(ast.Expr(node.orelse)), self.visit(node.orelse)),
         )
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.BoolOp:
         first, *rest = node.values
-        lazy = [_after_tick(1 + _eager_units(ast.Expr(v)), self.visit(v)) for v in rest]
+        lazy = [self._after_tick(1 + _eager_units(ast.Expr(v)), self.visit(v)) for v in rest]
         return ast.BoolOp(node.op, [self.visit(first), *lazy])
 
     def _comprehension(self, node: Any, *elements: str) -> Any:
         for name in elements:
             value = getattr(node, name)
-            setattr(node, name, _after_tick(1 + _eager_units(ast.Expr(value)), self.visit(value)))
+            setattr(node, name, self._after_tick(1 + _eager_units(ast.Expr(value)), self.visit(value)))
         for generator in node.generators:
+            outer, self._in_iterable = self._in_iterable, True
             generator.iter = self.visit(generator.iter)
+            self._in_iterable = outer
             generator.ifs = [
-                self._marked(test, _after_tick(1 + _eager_units(ast.Expr(test)), self.visit(test)))
+                self._marked(test, self._after_tick(1 + _eager_units(ast.Expr(test)), self.visit(test)))
                 for test in generator.ifs
             ]
         return node
@@ -239,17 +270,35 @@ class _Rewriter(ast.NodeTransformer):
         return node
 
     def _marked(self, original: ast.expr, rewritten: ast.expr) -> ast.expr:
-        self.branches.append((ast.unparse(original), original.lineno))
-        number = ast.Constant(len(self.branches) - 1)
+        number = ast.Constant(self._new_branch(original))
         return ast.Call(ast.Name("_branch", ast.Load()), [number, rewritten], [])
 
+    def _new_branch(self, test: ast.expr) -> int:
+        self.branches.append((ast.unparse(test), test.lineno))
+        return len(self.branches) - 1
 
-def _tick_call(units: int) -> ast.Call:
-    return ast.Call(ast.Name("_tick", ast.Load()), [ast.Constant(units)], [])
+    def _after_tick(self, units: int, expression: ast.expr) -> ast.expr:
+        """The expression, counted whenever it is evaluated: `(_work := _work + units) and …`."""
+        if not units:
+            return expression
+        if self._in_iterable:
+            call = ast.Call(ast.Name("_tick", ast.Load()), [ast.Constant(units)], [])
+            return ast.BoolOp(ast.Or(), [call, expression])
+        more = ast.BinOp(ast.Name("_work", ast.Load()), ast.Add(), ast.Constant(units))
+        return ast.BoolOp(
+            ast.And(), [ast.NamedExpr(ast.Name("_work", ast.Store()), more), expression]
+        )
 
 
-def _after_tick(units: int, expression: ast.expr) -> ast.expr:
-    return ast.BoolOp(ast.Or(), [_tick_call(units), expression]) if units else expression
+def _tick_statement(units: int) -> ast.stmt:
+    return ast.AugAssign(ast.Name("_work", ast.Store()), ast.Add(), ast.Constant(units))
+
+
+def _seen_statement(number: int, side: bool) -> ast.stmt:
+    place = ast.Subscript(
+        ast.Name("_seen", ast.Load()), ast.Constant(_place(number, side)), ast.Store()
+    )
+    return ast.Assign([place], ast.Constant(True))
 
 
 def _eager_units(statement: ast.stmt) -> int:

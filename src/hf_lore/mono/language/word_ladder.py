@@ -1,6 +1,7 @@
 """A walk over a word ladder, where each word keeps the number that says which rung is next."""
 
 import random
+from bisect import insort
 from functools import cache
 from typing import NamedTuple
 
@@ -25,18 +26,26 @@ class Setup(NamedTuple):
 
 def draw(rng: random.Random) -> Setup:
     words: list[str] = []
-    while not words or min(len(r) for r in _rungs(words)) < 2:
+    while not words or any(len(_joined(word).intersection(words)) < 2 for word in words):
         words = ["cord", "word"]
+        met = _joined("cord") | _joined("word")
+        near = sorted(met.difference(words))
         while len(words) < 11:
-            near = [w for w in WORDS if w not in words and not _joined(w).isdisjoint(words)]
-            words.append(rng.choice(near))
+            # Some 25 ladders are tried for one that serves: what may join is kept, sorted
+            # as `WORDS` is.
+            word = rng.choice(near)
+            words.append(word)
+            near.remove(word)
+            for other in _joined(word) - met:
+                insort(near, other)
+            met |= _joined(word)
     rng.shuffle(words)
     return Setup(tuple(words), _rungs(words), tuple(rng.randrange(10) for _ in words))
 
 
 def _rungs(words: list[str]) -> tuple[tuple[int, ...], ...]:
     order = sorted(range(len(words)), key=lambda i: words[i])
-    return tuple(tuple(i for i in order if _apart(word, words[i]) == 1) for word in words)
+    return tuple(tuple(i for i in order if words[i] in _joined(word)) for word in words)
 
 
 @cache
