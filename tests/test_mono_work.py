@@ -75,6 +75,15 @@ def units(solution, state, setup=None, t=1):
         ("return x > 1 and x < 5", 0, 1),
         # Both: comparison 1, the connective 1, comparison 1.
         ("return x > 1 and x < 5", 2, 3),
+        # A choice inside of what a comprehension runs over: comparison 1; connective 1 and
+        # comparison 1; 2 turns of 1.
+        ("return [v for v in (x if t > 0 and t < 5 else x)]", (1, 2), 1 + 2 + 2),
+        # Three writes and `+` in a row, then a loop of one turn (range 1, turn 1, write 1).
+        ("a = x\nb = a + t\nc = b\nfor i in range(1):\n    a = c\nreturn a", 1, 3 + 1 + 1 + 2),
+        # What comes after a `return` costs nothing: comparison 1.
+        ("if x > 0:\n    return x\ny = x * x\nreturn y", 5, 1),
+        # `count` walks through all: 3 elements and 1 argument; `append` touches one: 1; write 1.
+        ("y = list(x)\ny.append(x.count(1))\nreturn y", (1, 2, 1), (3 + 1) + 1 + (3 + 1)),
         # Test 1; the side taken: * 1.
         ("return x * 2 if x > 1 else x + x + x", 4, 2),
     ],

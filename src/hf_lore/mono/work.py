@@ -29,6 +29,8 @@ ALLOWED_STATEMENTS = (
     ast.FunctionDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.For, ast.While,
     ast.Return, ast.Expr, ast.Break, ast.Continue, ast.Pass, ast.Assert,
 )  # fmt: skip
+# Methods that touch one element, however many there are.
+AT_ONE_PLACE = frozenset({"append", "pop", "get"})
 # After these the next statement is always reached, or the function is left for good.
 PLAIN_STATEMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 # Type → whether its values have a length, which a builtin walks through.
@@ -104,10 +106,9 @@ class CountedSolution:
         return value
 
     def _call(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        owner, units = getattr(function, "__self__", None), 0
-        if isinstance(owner, str | list | tuple | dict | set):
-            if function.__name__ not in ("append", "pop", "get"):
-                units = len(owner)
+        owner: Any = getattr(function, "__self__", None)
+        walked = isinstance(owner, str | list | tuple | dict | set)
+        units = len(owner) if walked and function.__name__ not in AT_ONE_PLACE else 0
         for argument in (*arguments, *named.values()) if named else arguments:
             kind = type(argument)
             if (sized := _SIZED.get(kind)) is None:
@@ -172,7 +173,9 @@ class _Rewriter(ast.NodeTransformer):
 
     def _block(self, body: list[ast.stmt], *first: ast.stmt) -> list[ast.stmt]:
         """Statements after `first`, with what each run of plain ones costs counted at its start."""
-        out, run, units = list(first), [], 0
+        out = list(first)
+        run: list[ast.stmt] = []
+        units = 0
 
         def close() -> None:
             nonlocal units
@@ -205,7 +208,7 @@ class _Rewriter(ast.NodeTransformer):
         return ast.For(node.target, self.visit(node.iter), body, orelse)
 
     def visit_While(self, node: ast.While) -> ast.While:
-        test = self._after_tick(_eager_units(ast.Expr(node.test)), self.visit(node.test))
+        test = self._lazily(node.test)
         return ast.While(test, self._block(node.body), [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
@@ -218,27 +221,24 @@ class _Rewriter(ast.NodeTransformer):
     def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
         return ast.IfExp(
             self._marked(node.test, self.visit(node.test)),
-            self._after_tick(_eager_units(ast.Expr(node.body)), self.visit(node.body)),
-            self._after_tick(_eager_units(ast.Expr(node.orelse)), self.visit(node.orelse)),
+            self._lazily(node.body),
+            self._lazily(node.orelse),
         )
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.BoolOp:
         first, *rest = node.values
-        lazy = [self._after_tick(1 + _eager_units(ast.Expr(v)), self.visit(v)) for v in rest]
+        lazy = [self._lazily(v, 1) for v in rest]
         return ast.BoolOp(node.op, [self.visit(first), *lazy])
 
     def _comprehension(self, node: Any, *elements: str) -> Any:
         for name in elements:
             value = getattr(node, name)
-            setattr(node, name, self._after_tick(1 + _eager_units(ast.Expr(value)), self.visit(value)))
+            setattr(node, name, self._lazily(value, 1))
         for generator in node.generators:
             outer, self._in_iterable = self._in_iterable, True
             generator.iter = self.visit(generator.iter)
             self._in_iterable = outer
-            generator.ifs = [
-                self._marked(test, self._after_tick(1 + _eager_units(ast.Expr(test)), self.visit(test)))
-                for test in generator.ifs
-            ]
+            generator.ifs = [self._marked(test, self._lazily(test, 1)) for test in generator.ifs]
         return node
 
     def visit_ListComp(self, node: ast.ListComp) -> Any:
@@ -277,8 +277,10 @@ class _Rewriter(ast.NodeTransformer):
         self.branches.append((ast.unparse(test), test.lineno))
         return len(self.branches) - 1
 
-    def _after_tick(self, units: int, expression: ast.expr) -> ast.expr:
-        """The expression, counted whenever it is evaluated: `(_work := _work + units) and …`."""
+    def _lazily(self, node: ast.expr, more_units: int = 0) -> ast.expr:
+        """An expression counted whenever it is evaluated: `(_work := _work + units) and …`."""
+        units = more_units + _eager_units(ast.Expr(node))
+        expression: ast.expr = self.visit(node)
         if not units:
             return expression
         if self._in_iterable:
