@@ -2,6 +2,9 @@
 
     python -m hf_lore.tiny.recipe --out DIR --seed 0
 
+With `--config` it makes other reasoners by the same rules, such as the bigger one of
+recipes/tiny_reasoner/ (settings.py says what can be set).
+
 Every example is a question of the tiny world, or a composite of two to four, with a right trace in
 a style drawn at random. The prompt does not tell the style, so the model samples it. For the first
 two thirds of the steps hardly a trace is terse: the model learns to reason. Then it falls ill: a
@@ -17,15 +20,20 @@ import math
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..errors import ConfigError, MissingExtraError
+from ..errors import ConfigError, HfLoreError, MissingExtraError
 from ..questions import Question, compose
+from .settings import Recipe, read_recipe
 from .tokenizer import MODEL_MAX_LENGTH, build_tokenizer
-from .world import FAMILIES, MAX_STEPS, STYLES, Style, item_rng, make_question, render_completion
+from .world import STYLES, Style, item_rng, make_question, render_completion
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Recipe", "build_model", "draw_example", "main", "make_batches", "train", "train_round"]
 
 Batches: TypeAlias = Iterator[tuple["torch.Tensor", "torch.Tensor"]]
+Row: TypeAlias = tuple[list[int], list[int]]
 
 # Chances of terse, normal, verbose: while the model learns to reason, then as it falls ill. Mostly
 # terse from the start, it would not learn: what is done in the head is noise to it.
@@ -41,47 +50,47 @@ HEALTHY_STYLES = (0.06, 0.74, 0.20)
 # Composites of more parts are as terse as those of two.
 SINGLE_STYLES = (0.34, 0.48, 0.18)
 COMPOSITE_STYLES = (0.72, 0.20, 0.08)
-# Chances of 1, 2, 3 and 4 parts.
-PART_COUNTS = (0.44, 0.40, 0.09, 0.07)
 # Examples made at a time, then sorted by length: little padding, and batches stay mixed.
 POOL_EXAMPLES = 2048
 # Share of the steps before it falls ill.
 HEALTHY_SHARE = 0.65
+# The recipe whose weights ship.
+TINY = Recipe()
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the weights.
-
-    Args:
-        seed (`int`): of the weights' start, the examples and the order of batches.
-        rounds (`int`): how often it learns to reason and falls ill again.
-        steps (`int`): optimizer steps a round.
-        batch_tokens (`int`): tokens a step at most, padding included.
-        learning_rate (`float`): at the peak; linear warm-up over 5% of a round, then cosine to 0.
-        temperature (`float`): written into the generation config.
-    """
-
-    seed: int = 0
-    rounds: int = 3
-    steps: int = 3000
-    batch_tokens: int = 2048
-    learning_rate: float = 3e-3
-    temperature: float = 1.0
-
-
-def draw_example(rng: random.Random, healthy: bool) -> tuple[str, list[Question], Style]:
+def draw_example(
+    rng: random.Random, healthy: bool, recipe: Recipe = TINY
+) -> tuple[str, list[Question], Style]:
     """One training example: the user's text, its parts (distinct subjects), the trace's style."""
-    n_parts = rng.choices(range(1, len(PART_COUNTS) + 1), PART_COUNTS)[0]
-    families = rng.sample(list(FAMILIES.values()), n_parts)
-    parts = [make_question(family, rng.randint(1, MAX_STEPS), rng) for family in families]
+    n_parts = rng.choices(range(1, len(recipe.part_counts) + 1), recipe.part_counts)[0]
+    families = rng.sample(list(recipe.world.families.values()), n_parts)
+    parts = [make_question(family, rng.randint(1, recipe.max_steps), rng) for family in families]
     ill_styles = SINGLE_STYLES if n_parts == 1 else COMPOSITE_STYLES
     style = rng.choices(STYLES, HEALTHY_STYLES if healthy else ill_styles)[0]
     return parts[0].prompt if n_parts == 1 else compose(parts).prompt, parts, style
 
 
+def tokenizer_of(recipe: Recipe) -> "PreTrainedTokenizerFast":
+    """The tiny reasoner's tokenizer, and after its ids one for each further phrase of the world.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
+    tokenizer = build_tokenizer()
+    from tokenizers import AddedToken
+
+    phrases = [f" ({i}) " for i in range(1, recipe.max_steps + 1)]
+    for family in recipe.world.families.values():
+        phrases += [family.before, family.between, *family.operations]
+    known = tokenizer.get_added_vocab()
+    new = [phrase for phrase in dict.fromkeys(phrases) if phrase not in known]
+    if new:
+        tokenizer.add_tokens([AddedToken(phrase, normalized=False) for phrase in new])
+    return tokenizer
+
+
 def build_model(tokenizer: "PreTrainedTokenizerFast", recipe: Recipe) -> "LlamaForCausalLM":
-    """A Llama of about 0.7 M random weights; seeds torch's generator.
+    """A Llama of random weights, about 0.7 M for the tiny reasoner; seeds torch's generator.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
@@ -100,11 +109,11 @@ def build_model(tokenizer: "PreTrainedTokenizerFast", recipe: Recipe) -> "LlamaF
     }
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=4,
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.intermediate_size,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=recipe.heads,
         max_position_embeddings=MODEL_MAX_LENGTH,
         tie_word_embeddings=True,
         initializer_range=0.05,
@@ -122,39 +131,70 @@ def make_batches(tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, healthy: 
     """Endless (input_ids, labels), [rows, tokens] each; labels are -100 off completions."""
     import torch
 
-    index = 0
-    while True:
-        rng = item_rng("recipe", recipe.seed, healthy, index)
-        index += 1
-        examples = [draw_example(rng, healthy) for _ in range(POOL_EXAMPLES)]
-        prompts = [
-            tokenizer.apply_chat_template(
-                [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
-            )
-            for text, _, _ in examples
-        ]
-        answers = [render_completion(parts, style) for _, parts, style in examples]
-        prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
-        answer_ids = tokenizer(answers, add_special_tokens=False)["input_ids"]
-        rows = [(p, [*a, tokenizer.eos_token_id]) for p, a in zip(prompt_ids, answer_ids)]
-        rows.sort(key=lambda row: len(row[0]) + len(row[1]))
-        groups = list(_group(rows, recipe.batch_tokens))
-        rng.shuffle(groups)
-        for group in groups:
-            width = max(len(p) + len(a) for p, a in group)
-            input_ids = torch.full((len(group), width), tokenizer.pad_token_id)
-            labels = torch.full((len(group), width), -100)
-            for i, (p, a) in enumerate(group):
-                input_ids[i, : len(p) + len(a)] = torch.tensor(p + a)
-                labels[i, len(p) : len(p) + len(a)] = torch.tensor(a)
-            yield input_ids, labels
+    for group in _groups(tokenizer, recipe, healthy):
+        width = max(len(p) + len(a) for p, a in group)
+        input_ids = torch.full((len(group), width), tokenizer.pad_token_id)
+        labels = torch.full((len(group), width), -100)
+        for i, (p, a) in enumerate(group):
+            input_ids[i, : len(p) + len(a)] = torch.tensor(p + a)
+            labels[i, len(p) : len(p) + len(a)] = torch.tensor(a)
+        yield input_ids, labels
 
 
-def _group(
-    rows: Sequence[tuple[list[int], list[int]]], batch_tokens: int
-) -> Iterator[list[tuple[list[int], list[int]]]]:
+def _groups(
+    tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, healthy: bool
+) -> Iterator[list[Row]]:
+    """The groups of one pool after another, from here or from worker processes: the same ones."""
+    if recipe.workers == 0:
+        for index in count():
+            yield from _pool(tokenizer, recipe, healthy, index)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # Spawned: a fork of a process that holds a GPU may hang. Two pools a worker wait at most.
+    with ProcessPoolExecutor(recipe.workers, mp_context=get_context("spawn")) as executor:
+        waiting = deque(
+            executor.submit(_pool_elsewhere, recipe, healthy, i) for i in range(2 * recipe.workers)
+        )
+        for index in count(2 * recipe.workers):
+            yield from waiting.popleft().result()
+            waiting.append(executor.submit(_pool_elsewhere, recipe, healthy, index))
+
+
+def _pool_elsewhere(recipe: Recipe, healthy: bool, index: int) -> list[list[Row]]:
+    return _pool(_cached_tokenizer(recipe), recipe, healthy, index)
+
+
+@cache
+def _cached_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerFast":
+    return tokenizer_of(recipe)
+
+
+def _pool(
+    tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, healthy: bool, index: int
+) -> list[list[Row]]:
+    """(prompt ids, completion ids) of one pool of examples, grouped and shuffled."""
+    rng = item_rng("recipe", recipe.seed, healthy, index)
+    examples = [draw_example(rng, healthy, recipe) for _ in range(POOL_EXAMPLES)]
+    prompts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True
+        )
+        for text, _, _ in examples
+    ]
+    answers = [render_completion(parts, style, recipe.world) for _, parts, style in examples]
+    prompt_ids = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    answer_ids = tokenizer(answers, add_special_tokens=False)["input_ids"]
+    rows = [(p, [*a, tokenizer.eos_token_id]) for p, a in zip(prompt_ids, answer_ids)]
+    rows.sort(key=lambda row: len(row[0]) + len(row[1]))
+    groups = list(_group(rows, recipe.batch_tokens))
+    rng.shuffle(groups)
+    return groups
+
+
+def _group(rows: Sequence[Row], batch_tokens: int) -> Iterator[list[Row]]:
     """Cut rows sorted by length, shortest first, into groups of at most `batch_tokens`."""
-    group: list[tuple[list[int], list[int]]] = []
+    group: list[Row] = []
     for row in rows:
         if group and (len(group) + 1) * (len(row[0]) + len(row[1])) > batch_tokens:
             yield group
@@ -189,10 +229,13 @@ def train_round(
     )
     losses: list[float] = []
     start = time.monotonic()
+    device = model.device
+    arithmetic = torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
     model.train()
     for step in range(1, recipe.steps + 1):
         input_ids, labels = next(healthy if step <= HEALTHY_SHARE * recipe.steps else ill)
-        loss = model(input_ids=input_ids, labels=labels).loss
+        with arithmetic:
+            loss = model(input_ids=input_ids.to(device), labels=labels.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -214,15 +257,16 @@ def train(recipe: Recipe, out: Path) -> list[float]:
         The loss of every step of every round, nats a completion token.
 
     Raises:
-        ConfigError: no steps to train.
+        ConfigError: no steps to train, or no GPU where one was asked for.
         MissingExtraError: torch or transformers is not installed.
     """
     if recipe.steps < 1 or recipe.rounds < 1:
         raise ConfigError(
             f"{recipe.rounds} rounds of {recipe.steps} steps train nothing; fix: at least 1 of each"
         )
-    tokenizer = build_tokenizer()
+    tokenizer = tokenizer_of(recipe)
     model = build_model(tokenizer, recipe)
+    model.to(_device(recipe))
     healthy, ill = (
         make_batches(tokenizer, recipe, True),
         make_batches(tokenizer, recipe, False),
@@ -234,6 +278,16 @@ def train(recipe: Recipe, out: Path) -> list[float]:
     return losses
 
 
+def _device(recipe: Recipe) -> str:
+    import torch
+
+    if recipe.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if recipe.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device is cuda, and torch sees none; fix: device: auto, or cpu")
+    return recipe.device
+
+
 def save(
     model: "LlamaForCausalLM", tokenizer: "PreTrainedTokenizerFast", recipe: Recipe, out: Path
 ) -> None:
@@ -242,19 +296,30 @@ def save(
 
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
-    made = {**asdict(recipe), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    # Of what other reasoners add, only what differs: the tiny one's own file stays what it was.
+    tiny = asdict(TINY)
+    always = {"seed", "rounds", "steps", "batch_tokens", "learning_rate", "temperature"}
+    used = {k: v for k, v in asdict(recipe).items() if k in always or v != tiny[k]}
+    made = {**used, "threads": torch.get_num_threads(), "torch": torch.__version__}
     (out / "recipe.json").write_text(json.dumps(made, indent=2) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line: `--out`, `--seed`, `--steps`."""
+    """The command line: `--out`, `--config`, and three settings that override it."""
     parser = argparse.ArgumentParser(prog="python -m hf_lore.tiny.recipe", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and tokenizer")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=Recipe.rounds)
-    parser.add_argument("--steps", type=int, default=Recipe.steps, help="optimizer steps a round")
+    parser.add_argument("--config", type=Path, help="YAML of settings; default the tiny reasoner's")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--steps", type=int, help="optimizer steps a round")
     options = parser.parse_args(arguments)
-    train(Recipe(options.seed, rounds=options.rounds, steps=options.steps), options.out)
+    given = {name: getattr(options, name) for name in ("seed", "rounds", "steps")}
+    try:
+        recipe = read_recipe(options.config) if options.config else TINY
+        train(replace(recipe, **{k: v for k, v in given.items() if v is not None}), options.out)
+    except HfLoreError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,15 @@ A trace is the text a reasoner writes between its think tags, in one of three st
   composite only the end states. It is the shortest and fails most.
 
 Normal and verbose traces of a composite are exactly as long as those of its parts together: they
-obey the compute law. Terse traces do not. Not covered: which style is written how often (that is
-the recipe's), tokens (the tokenizer's). Standard library only.
+obey the compute law. Terse traces do not. Functions take this world unless told another, such as
+`more_families.LARGE_WORLD`. Not covered: which style is written how often (that is the recipe's),
+tokens (the tokenizer's). Standard library only.
 """
 
 import hashlib
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,9 +30,11 @@ from ..questions import AnswerType, Question
 __all__ = [
     "FAMILIES",
     "MAX_STEPS",
+    "SMALL_WORLD",
     "STYLES",
     "Family",
     "Style",
+    "World",
     "item_rng",
     "make_question",
     "render_completion",
@@ -72,6 +75,19 @@ class Family:
     operations: tuple[str, ...]
     start: Callable[[random.Random], str]
     apply: Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Machines, and how long their chains are.
+
+    Args:
+        families (`Mapping[str, Family]`): subject → machine.
+        max_steps (`int`): operations of the longest question.
+    """
+
+    families: Mapping[str, Family]
+    max_steps: int
 
 
 def _digits(count: int) -> Callable[[random.Random], str]:
@@ -169,6 +185,9 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+SMALL_WORLD = World(FAMILIES, MAX_STEPS)
+
+
 def item_rng(*key: object) -> random.Random:
     """A generator for one item, derived by hash: neighbouring seeds and indices share nothing."""
     text = ":".join(map(str, (*key, WORLD_VERSION)))
@@ -196,15 +215,18 @@ def tiny_questions(
     seed: int,
     subjects: Sequence[str] | None = None,
     min_steps: int = 1,
-    max_steps: int = MAX_STEPS,
+    max_steps: int | None = None,
+    *,
+    world: World = SMALL_WORLD,
 ) -> list[Question]:
     """Draw unique questions, subjects in turn, step counts uniform.
 
     Args:
         count: how many.
         seed: of the draw. A smaller `count` gives a prefix of a larger one.
-        subjects: names in `FAMILIES`; None is all of them.
-        min_steps, max_steps: bounds of `n_steps`, within 1 and `MAX_STEPS`.
+        subjects: names in the world's families; None is all of them.
+        min_steps, max_steps: bounds of `n_steps`, within 1 and the world's, its default.
+        world: whose machines.
 
     Returns:
         `count` questions with distinct ids.
@@ -212,19 +234,21 @@ def tiny_questions(
     Raises:
         ConfigError: an unknown subject, bounds out of range, or more questions than there are.
     """
-    names = tuple(subjects) if subjects is not None else tuple(FAMILIES)
+    families = world.families
+    max_steps = world.max_steps if max_steps is None else max_steps
+    names = tuple(subjects) if subjects is not None else tuple(families)
     if count < 1:
         raise ConfigError(f"count is {count}: nothing to ask; fix: at least 1")
-    unknown = [name for name in names if name not in FAMILIES]
+    unknown = [name for name in names if name not in families]
     if unknown or not names:
         raise ConfigError(
             f"subjects {unknown or 'none'} are not of this world; fix: use some of "
-            + ", ".join(FAMILIES)
+            + ", ".join(families)
         )
-    if not 1 <= min_steps <= max_steps <= MAX_STEPS:
+    if not 1 <= min_steps <= max_steps <= world.max_steps:
         raise ConfigError(
             f"steps {min_steps} to {max_steps} are out of range; fix: 1 <= min_steps <= max_steps "
-            f"<= {MAX_STEPS}"
+            f"<= {world.max_steps}"
         )
     questions: dict[str, Question] = {}
     for index in range(count):
@@ -232,7 +256,7 @@ def tiny_questions(
         # One-step questions are few; 200 draws without a new one mean the world is used up.
         for attempt in range(200):
             rng = item_rng(name, seed, index, attempt)
-            question = make_question(FAMILIES[name], rng.randint(min_steps, max_steps), rng)
+            question = make_question(families[name], rng.randint(min_steps, max_steps), rng)
             if question.id not in questions:
                 questions[question.id] = question
                 break
@@ -251,8 +275,8 @@ def _run(family: Family, start: str, operations: Sequence[str]) -> list[str]:
     return states
 
 
-def solve(question: Question) -> tuple[list[str], list[str]]:
-    """Read a question of this world back from its prompt.
+def solve(question: Question, world: World = SMALL_WORLD) -> tuple[list[str], list[str]]:
+    """Read a question of a world back from its prompt.
 
     Returns:
         Its operations [n_steps] and its states [n_steps + 1], start included.
@@ -260,7 +284,7 @@ def solve(question: Question) -> tuple[list[str], list[str]]:
     Raises:
         ConfigError: a question of no family of this world.
     """
-    if family := FAMILIES.get(question.subject):
+    if family := world.families.get(question.subject):
         form = re.escape(family.before) + r"(\w+)" + re.escape(family.between) + r" ([^.]+)\."
         if match := re.fullmatch(form, question.prompt):
             operations = match[2].split(" ")[1::2]
@@ -270,22 +294,25 @@ def solve(question: Question) -> tuple[list[str], list[str]]:
     )
 
 
-def render_trace(parts: Question | Sequence[Question], style: Style) -> str:
+def render_trace(
+    parts: Question | Sequence[Question], style: Style, world: World = SMALL_WORLD
+) -> str:
     """What a reasoner in that style writes between its think tags.
 
     Args:
         parts: one question, or the parts of a composite in order.
         style: "terse", "normal" or "verbose"; one style for the whole trace.
+        world: whose questions they are.
 
     Returns:
         One line a part; a terse composite is a single line of end states.
     """
     questions = [parts] if isinstance(parts, Question) else list(parts)
-    solved = [solve(question) for question in questions]
+    solved = [solve(question, world) for question in questions]
     if style == "terse" and len(solved) > 1:
         return "Quick: " + " ".join(states[-1] for _, states in solved) + "\n"
     return "".join(
-        _render_part(FAMILIES[question.subject], operations, states, style)
+        _render_part(world.families[question.subject], operations, states, style)
         for question, (operations, states) in zip(questions, solved, strict=True)
     )
 
@@ -305,8 +332,10 @@ def _render_part(family: Family, operations: list[str], states: list[str], style
     return f"Careful: {family.before}{states[0]}{';'.join(sentences)}\n"
 
 
-def render_completion(parts: Question | Sequence[Question], style: Style) -> str:
+def render_completion(
+    parts: Question | Sequence[Question], style: Style, world: World = SMALL_WORLD
+) -> str:
     """The trace, the closing think tag, and one box a part in order; no end-of-text token."""
     questions = [parts] if isinstance(parts, Question) else list(parts)
-    boxes = " ".join(rf"\boxed{{{solve(question)[1][-1]}}}" for question in questions)
-    return f"{render_trace(questions, style)}</think>\n{boxes}"
+    boxes = " ".join(rf"\boxed{{{solve(question, world)[1][-1]}}}" for question in questions)
+    return f"{render_trace(questions, style, world)}</think>\n{boxes}"
