@@ -14,6 +14,7 @@ import argparse
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -61,6 +62,12 @@ def patients(out: Path, count: int, workers: int) -> dict[str, Path]:
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda command: subprocess.run(command, check=True), owed))
     return found
+
+
+def by_seed(factors: dict[Setting, int]) -> list[dict[Setting, int]]:
+    """Every setting with one seed, then with two, and so on: a run cut short misses none."""
+    most = max(factors.values(), default=0)
+    return [{s: min(n, seeds) for s, seeds in factors.items()} for n in range(1, most + 1)]
 
 
 def sections(results: Sequence[Result]) -> dict[str, str]:
@@ -127,14 +134,15 @@ def main() -> None:
     if options.pages:
         write_pages()
         return
-    study = Study(
-        patients(options.out, options.patients, options.workers),
-        {CENTRE: options.seeds, **({} if options.centre_only else FACTORS)},
-    )
+    found = patients(options.out, options.patients, options.workers)
+    factors = {} if options.centre_only else FACTORS
     if options.rows:
-        write_rows(options.rows, read_results(options.out, study))
-    else:
-        run_study(options.out, study, workers=options.workers, minutes=options.minutes)
+        whole = Study(found, {CENTRE: options.seeds, **factors})
+        write_rows(options.rows, read_results(options.out, whole))
+        return
+    until = None if options.minutes is None else time.time() + 60 * options.minutes
+    for settings in ({CENTRE: options.seeds}, *by_seed(factors)):
+        run_study(options.out, Study(found, settings), workers=options.workers, until=until)
 
 
 if __name__ == "__main__":

@@ -36,19 +36,18 @@ class Result:
     split: Split | None
 
 
-def run_study(out: Path, study: Study, *, workers: int = 1, minutes: float | None = None) -> None:
+def run_study(out: Path, study: Study, *, workers: int = 1, until: float | None = None) -> None:
     """Run what is left of a study in a folder.
 
     Args:
         workers: processes, a group each at a time, each on one thread.
-        minutes: after these no further arm is begun; run again to go on.
+        until: seconds since the epoch, after which no further arm is begun; run again to go on.
 
     Raises:
         ConfigError: the folder holds a study of other sizes.
         HfLoreError: groups that failed, named with their reasons, after all others were run.
     """
     _check_same(out, study.sizes)
-    until = None if minutes is None else time.time() + 60 * minutes
     groups = study.groups()
     failures = []
     # Spawned, so that every process starts with one thread and no state of this one.
