@@ -8,6 +8,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM
 
+from callback_fixtures import make_composites
 from hf_lore.sampling.sample import SamplingParams
 from hf_lore.training.callbacks import CompositionalityCallback
 from hf_lore.training.law_eval import COMPOSITIONALITY_KEYS
@@ -15,7 +16,6 @@ from hf_lore.training.rewards import answer_reward
 from hf_lore.training.rows import training_rows
 from hf_lore.training.triplets import check_triplet_batches, triplet_rows
 from model_fixtures import make_tokenizer
-from test_callbacks import make_composites
 from training_fixtures import make_rows, save_student
 
 SAMPLING = SamplingParams(temperature=0.9, max_new_tokens=12, seed=3)
@@ -117,6 +117,7 @@ def state_of(trainer):
     return (
         [m.training for m in model.modules()],
         model.config.use_cache,
+        model.config._attn_implementation,
         model.generation_config.to_dict(),
         model.is_gradient_checkpointing,
         trainer.processing_class.padding_side,
@@ -168,7 +169,10 @@ def test_the_model_is_left_as_it_was(make, tmp_path):
     model.gradient_checkpointing_enable()
     trainer.processing_class.padding_side = "right"
     before = state_of(trainer)
-    assert before[3]
+    assert before[4]  # checkpointing
+    assert repr(callback.measure(model)) == repr(sampled)
+    assert state_of(trainer) == before
+    callback.continuous_batching = True
     assert repr(callback.measure(model)) == repr(sampled)
     assert state_of(trainer) == before
 
@@ -181,6 +185,9 @@ def test_the_model_is_left_as_it_was(make, tmp_path):
         return forward(*args, **kwargs)
 
     model.forward = breaking
-    assert all(math.isnan(v) for v in callback.measure(model).values())
-    assert len(calls) == 3
-    assert state_of(trainer) == before
+    for continuous_batching in (False, True):
+        calls.clear()
+        callback.continuous_batching = continuous_batching
+        assert all(math.isnan(v) for v in callback.measure(model).values())
+        assert len(calls) == 3
+        assert state_of(trainer) == before

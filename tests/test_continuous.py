@@ -119,6 +119,36 @@ def test_a_full_cache_changes_no_draw(model, tokenizer, draws, monkeypatch):
     assert by_key(got) == by_key(drawn(TransformersSampler(model, tokenizer), draws))
 
 
+def test_other_architectures_draw_the_same(tokenizer, draws):
+    from transformers import GPT2Config, MambaConfig, MistralConfig, Qwen3Config
+
+    common = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+    configs = [
+        GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=128, **common),
+        MistralConfig(sliding_window=16, **sizes, **common),
+        Qwen3Config(head_dim=8, **sizes, **common),
+    ]
+    for config in configs:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = AutoModelForCausalLM.from_config(config).eval()
+        exact = drawn(TransformersSampler(model, tokenizer), draws[:12])
+        got = drawn(ContinuousBatchingSampler(model, tokenizer), draws[:12])
+        assert by_key(got) == by_key(exact), config.model_type
+    mamba = AutoModelForCausalLM.from_config(
+        MambaConfig(hidden_size=32, num_hidden_layers=2, **common)
+    )
+    with pytest.raises(ConfigError, match="MambaForCausalLM cannot be batched continuously"):
+        drawn(ContinuousBatchingSampler(mamba, tokenizer), draws)
+
+
 def test_a_prompt_beyond_the_context_is_a_sample_without_text(tokenizer):
     model = make_llama(tokenizer, context=16)
     questions = [Question(prompt="x" * n, gold=("1",)) for n in (8, 10, 11, 40)]
