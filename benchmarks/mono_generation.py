@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from ratio import print_ratio
 
 from hf_lore.mono.family import MOST_STEPS, families, load_family
+from hf_lore.mono.rows import rows
 
 SEED, CHUNK = 0, 16
 Job = tuple[str, int, int]
@@ -41,26 +42,9 @@ def jobs(instances: int) -> list[Job]:
 
 def rows_of(job: Job) -> list[dict[str, Any]]:
     name, first, end = job
-    family, found = load_family(name), []
-    for index in range(first, end):
-        instance = family.instance(SEED, index)
-        for question in family.questions(instance, range(1, MOST_STEPS + 1)):
-            found.append(
-                {
-                    "id": question.id,
-                    "domain": question.domain,
-                    "family": family.name,
-                    "family_version": family.version,
-                    "instance": index,
-                    "seed": SEED,
-                    "n_steps": question.n_steps,
-                    "reference_ops": question.reference_ops,
-                    "problem": question.prompt,
-                    "answer": list(question.gold),
-                    "answer_types": list(question.answer_types),
-                }
-            )
-    return found
+    family = load_family(name)
+    instances = (family.instance(SEED, index) for index in range(first, end))
+    return [row for one in instances for row in rows(family, one, range(1, MOST_STEPS + 1))]
 
 
 def count_of(job: Job) -> int:
@@ -87,23 +71,23 @@ def measure(instances: int) -> dict[str, float]:
     wall = time.perf_counter()
     n_two = sum(each_job(instances, 2, count_of))
     two = time.perf_counter() - wall
-    rows = all_rows(instances, 1)
-    assert n_one == n_two == len(rows)
+    made = all_rows(instances, 1)
+    assert n_one == n_two == len(made)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.parquet")
         # CPU of all threads: the writer compresses in several.
         wall, cpu = time.perf_counter(), time.process_time()
-        pq.write_table(pa.Table.from_pylist(rows), path)
+        pq.write_table(pa.Table.from_pylist(made), path)
         write, write_cpu = time.perf_counter() - wall, time.process_time() - cpu
         size = path.stat().st_size
-    text = sum(len(row["problem"].encode()) for row in rows)
+    text = sum(len(row["problem"].encode()) for row in made)
     print(
-        f"| {len(rows):,} | {one:.2f} ({one_cpu:.2f}) | {two:.2f} | {write:.2f} ({write_cpu:.2f}) "
-        f"| {one_cpu / write_cpu:.1f} | {1e6 * one_cpu / len(rows):.0f} "
-        f"| {size / 1e6:.1f} ({size / len(rows):.0f} a row; prompts {text / 1e6:.1f}) |",
+        f"| {len(made):,} | {one:.2f} ({one_cpu:.2f}) | {two:.2f} | {write:.2f} ({write_cpu:.2f}) "
+        f"| {one_cpu / write_cpu:.1f} | {1e6 * one_cpu / len(made):.0f} "
+        f"| {size / 1e6:.1f} ({size / len(made):.0f} a row; prompts {text / 1e6:.1f}) |",
         flush=True,
     )
-    return {"rows": len(rows), "one": one_cpu, "ratio": one_cpu / write_cpu}
+    return {"rows": len(made), "one": one_cpu, "ratio": one_cpu / write_cpu}
 
 
 def slowest(instances: int = 20, shown: int = 5) -> None:

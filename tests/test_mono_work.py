@@ -9,6 +9,8 @@ import pytest
 
 from hf_lore.mono.shortcuts import (
     PRIME,
+    _all_minors,
+    _in_a_row,
     _minors,
     _recurrence,
     _solve,
@@ -204,6 +206,33 @@ def test_minors_let_every_true_modulus_through():
     free = _minors([rng.randrange(10**6) for _ in range(20)])
     assert free > 0
     assert sum(gcd(free, m) == m for m in range(500, 1200)) == 0
+
+
+def test_minors_in_a_row_are_some_of_all_minors():
+    rng = random.Random(6)
+    for _ in range(50):
+        increments = [rng.randrange(-99, 99) for _ in range(12)]
+        if found := _in_a_row(increments):
+            assert found % _all_minors(increments, 4) == 0
+    # h(k + 1) by h(k − 1): 1, 2, 4, 8 … make every determinant of two rows 0.
+    assert _in_a_row([2**n for n in range(12)]) == 0
+    # By hand: order 4 of one window is a determinant of five rows; here of the unit matrix, turned.
+    unit = [0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert _all_minors(unit, 4) == 1
+
+
+def test_a_recurrence_in_two_components():
+    """Each has one modulo 997; an answer counts where both are right."""
+    one, other = [4, 1], [3, 996]
+    while len(one) < 30:
+        one.append((7 * one[-1] + one[-2] + 3) % 997)
+        other.append((2 * other[-1] + 3 * other[-2]) % 997)
+    assert best_shortcut(list(zip(one, other)), "seq") == (MODULAR, 10)
+    off = [*other[:29], other[29] + 1]
+    assert best_shortcut(list(zip(one, off)), "seq") == (MODULAR, 9)
+    free = [n**5 * 7919 % 4999 for n in range(30)]
+    for columns in ((one, free), (free, one)):
+        assert best_shortcut(list(zip(*columns)), "seq")[1] == 0
 
 
 @pytest.mark.parametrize(

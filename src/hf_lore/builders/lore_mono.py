@@ -10,6 +10,7 @@ from datasets import Features, List, Value
 
 from ..errors import ConfigError
 from ..mono.family import DOMAINS, MOST_STEPS, families, load_family
+from ..mono.rows import rows
 
 __all__ = ["LORE_MONO_FEATURES", "LoreMono", "LoreMonoConfig"]
 
@@ -115,20 +116,5 @@ class LoreMono(datasets.GeneratorBasedBuilder):
             family = load_family(name)
             for index in range(first, end):
                 instance = family.instance(self.config.seed, index)
-                for question in family.questions(instance, steps):
-                    yield (
-                        question.id,
-                        {
-                            "id": question.id,
-                            "domain": question.domain,
-                            "family": family.name,
-                            "family_version": family.version,
-                            "instance": index,
-                            "seed": self.config.seed,
-                            "n_steps": question.n_steps,
-                            "reference_ops": question.reference_ops,
-                            "problem": question.prompt,
-                            "answer": list(question.gold),
-                            "answer_types": list(question.answer_types),
-                        },
-                    )
+                for row in rows(family, instance, steps):
+                    yield row["id"], row

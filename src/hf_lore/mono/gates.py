@@ -4,15 +4,15 @@ A trajectory is the answers at N = 1, 2, …, 30. Gates on prompts and on whole 
 more than the answers, are in `lint.py` and in `mono_checks.py`.
 """
 
-import itertools
 from collections.abc import Sequence
+from operator import sub
 from typing import Any
 
 from .shortcuts import (
     FITTED,
     MOST_PERIOD,
     WORKS_FROM,
-    best_shortcut,
+    best_shortcut_of_columns,
     component_columns,
 )
 
@@ -37,12 +37,13 @@ def trajectory_defects(answers: Sequence[Any], answer_type: str) -> list[str]:
         defects.append(f"only {len(set(keys))} distinct answers of {len(keys)}")
     if len(set(keys[-SATURATED:])) == 1:
         defects.append(f"the last {SATURATED} answers are alike")
-    if period := least_period(answers, answer_type):
+    if period := _period(list(answers)):
         defects.append(f"answers of period {period}")
-    if period := least_period(answers, answer_type, differences=True):
+    columns = component_columns(answers, answer_type)
+    if period := _period(_differences(columns)):
         defects.append(f"differences of period {period}")
     if not defects:
-        name, right = best_shortcut(answers, answer_type)
+        name, right = best_shortcut_of_columns(columns)
         if right >= WORKS_FROM:
             defects.append(f"{name} gets {right} of {len(answers) - FITTED} right")
     return defects
@@ -57,12 +58,18 @@ def least_period(answers: Sequence[Any], answer_type: str, differences: bool = F
         answer_type: "int", "str" or "seq".
         differences: of each component, items that are no numbers being numbered.
     """
-    rows: list[Any] = list(answers)
     if differences:
-        columns = component_columns(answers, answer_type)
-        rows = list(zip(*([b - a for a, b in itertools.pairwise(c)] for c in columns)))
+        return _period(_differences(component_columns(answers, answer_type)))
+    return _period(list(answers))
+
+
+def _differences(columns: Sequence[list[int]]) -> list[Any]:
+    return list(zip(*(map(sub, column[1:], column) for column in columns)))
+
+
+def _period(rows: list[Any]) -> int | None:
     tail = rows[len(rows) // 3 :]
     for period in range(1, min(MOST_PERIOD, len(tail) - 3) + 1):
-        if tail[period:] == tail[:-period]:
+        if tail[-1] == tail[-1 - period] and tail[period:] == tail[:-period]:
             return period
     return None

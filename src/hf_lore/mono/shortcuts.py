@@ -9,14 +9,15 @@ prediction is right where every component is. Recurrences are fitted exactly, ov
 every modulus up to `MOST_MODULUS`, and larger ones that show in the equations.
 """
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
+from itertools import accumulate, cycle, islice, pairwise, repeat
 from math import gcd
+from operator import and_, eq, sub
 from typing import Any
 
-__all__ = ["best_shortcut", "component_columns", "linear_complexity"]
+__all__ = ["best_shortcut", "best_shortcut_of_columns", "component_columns", "linear_complexity"]
 
 # Large enough that no answer reaches it and no chance relation appears.
 PRIME = (1 << 61) - 1
@@ -25,6 +26,8 @@ MOST_MODULUS, MOST_MULTIPLE = 1200, 64
 FITTED, MOST_ORDER, MOST_PERIOD, MOST_DEGREE = 20, 4, 16, 3
 # Right predictions, of ten, at which a shortcut works. Answers with few values are hit by chance.
 WORKS_FROM = 5
+# Increments, beyond twice the order, of the equations whose minors are looked at first.
+FEW = 4
 
 
 def component_columns(answers: Sequence[Any], answer_type: str) -> list[list[int]]:
@@ -44,11 +47,10 @@ def component_columns(answers: Sequence[Any], answer_type: str) -> list[list[int
         rows = [tuple(a) for a in answers]
     if len({len(row) for row in rows}) != 1:
         rows = [(row,) for row in rows]
-    columns = []
-    for column in zip(*rows):
-        whole = all(isinstance(item, int) for item in column)
-        columns.append([item if whole else _number(item) for item in column])
-    return columns
+    return [
+        list(column) if all(isinstance(item, int) for item in column) else [*map(_number, column)]
+        for column in zip(*rows)
+    ]
 
 
 def _number(item: Any) -> int:
@@ -87,89 +89,129 @@ def best_shortcut(answers: Sequence[Any], answer_type: str) -> tuple[str, int]:
     Returns:
         Its name and how many of the answers after the 20th it gets right.
     """
-    columns = component_columns(answers, answer_type)
-    minors, ruled_out = [], False
-    for c, column in enumerate(columns):
-        minors.append(_minors(column[:FITTED]))
-        if minors[c] % PRIME and not _moduli(column, minors[c]):
-            # One component without a recurrence is enough, and most have none.
-            ruled_out = True
-            break
-    # Columns in which few moduli are possible first: they rule a shortcut out soonest.
-    order = sorted(range(len(columns)), key=lambda c: not ruled_out and minors[c] == 0)
-    best, most = "", -1
-    for name, predict in _SHORTCUTS.items():
-        if ruled_out and predict in (_linear, _linear_modular):
-            continue
-        hits = set(range(FITTED, len(answers)))
-        for c in order:
-            predicted = predict(columns[c], 0 if ruled_out else minors[c])
-            hits = {i for i in hits if predicted.get(i) == columns[c][i]}
-            if not hits:
-                break
-        if len(hits) > most:
-            best, most = name, len(hits)
+    return best_shortcut_of_columns(component_columns(answers, answer_type))
+
+
+def best_shortcut_of_columns(columns: Sequence[list[int]]) -> tuple[str, int]:
+    """`best_shortcut` of answers that are columns already."""
+    found = dict.fromkeys(_GUESSES, 0)
+    # What repeats old values cannot be right where all are new, as is common.
+    new = any(set(column[FITTED:]).isdisjoint(column[:FITTED]) for column in columns)
+    for name in _GUESSES if not new else _GUESSES.keys() - _REPEATING:
+        found[name] = _right_in_all(_GUESSES[name], columns)
+    found.update(_recurrences(columns))
     if len(columns) > 1:
         # Letters have several successors where the whole word has one.
         rows = list(zip(*columns))
-        after = dict(itertools.pairwise(rows[:FITTED]))
-        right = sum(after.get(rows[i - 1]) == rows[i] for i in range(FITTED, len(rows)))
-        if right > most:
-            best, most = "look-up of the whole answer", right
-    return best, most
+        found["look-up of the whole answer"] = sum(_hits(_look_up(rows), rows))
+    best = max(found, key=found.__getitem__)  # the first of equals
+    return best, found[best]
 
 
-def _polynomial(degree: int, column: list[int], minors: int) -> dict[int, int]:
+def _right_in_all(guess: "_Guess", columns: Sequence[list[int]]) -> int:
+    """How many answers a guess gets right in every component."""
+    hits: list[bool] | None = None
+    for column in columns:
+        hits = _hits(guess(column), column, hits)
+        if True not in hits:
+            break
+    return sum(hits or ())
+
+
+def _hits(
+    predicted: Iterable[Any], column: Sequence[Any], among: list[bool] | None = None
+) -> list[bool]:
+    """Which of a column's last values are as predicted; with `among`, only where that is true.
+    Empty where nothing is predicted."""
+    hits = map(eq, predicted, column[FITTED:])
+    return list(hits if among is None else map(and_, hits, among))
+
+
+def _polynomial(degree: int, column: list[int]) -> Iterable[int]:
     """The polynomial through the last degree + 1 values known, by differences."""
     ends, row = [], column[FITTED - degree - 1 : FITTED]
     while row:
         ends.append(row[-1])
-        row = [b - a for a, b in itertools.pairwise(row)]
-    predicted = {}
-    for i in range(FITTED, len(column)):
-        for level in range(len(ends) - 2, -1, -1):
-            ends[level] += ends[level + 1]
-        predicted[i] = ends[0]
-    return predicted
+        row = list(map(sub, row[1:], row))
+    # Level by level: the values of one are the running sums of those of the next.
+    level: Iterable[int] = repeat(ends.pop(), len(column) - FITTED)
+    for end in reversed(ends):
+        level = islice(accumulate(level, initial=end), 1, None)
+    return level
 
 
-def _periodic(period: int, column: list[int], minors: int) -> dict[int, int]:
+def _periodic(period: int, column: list[int]) -> Iterable[int]:
+    return cycle(column[FITTED - period : FITTED])
+
+
+def _periodic_increments(period: int, column: list[int]) -> Iterable[int]:
     first = FITTED - period
-    return {i: column[first + (i - FITTED) % period] for i in range(FITTED, len(column))}
+    increments = map(sub, column[first:FITTED], column[first - 1 : FITTED - 1])
+    return islice(accumulate(cycle(increments), initial=column[FITTED - 1]), 1, None)
 
 
-def _periodic_increments(period: int, column: list[int], minors: int) -> dict[int, int]:
-    value, predicted = column[FITTED - 1], {}
-    for i in range(FITTED, len(column)):
-        at = FITTED - period + (i - FITTED) % period
-        value += column[at] - column[at - 1]
-        predicted[i] = value
-    return predicted
+def _look_up(column: Sequence[Any]) -> Iterable[Any]:
+    after = dict(pairwise(column[:FITTED]))
+    return map(after.get, column[FITTED - 1 : -1])
 
 
-def _look_up(column: list[int], minors: int) -> dict[int, int]:
-    after = dict(itertools.pairwise(column[:FITTED]))
-    places = range(FITTED, len(column))
-    return {i: after[column[i - 1]] for i in places if column[i - 1] in after}
+_Guess = Callable[[list[int]], Iterable[int]]
+# Each takes a column, reads the first 20 values, and predicts the others in order.
+_GUESSES: dict[str, _Guess] = {
+    **{f"polynomial of degree {d}": partial(_polynomial, d) for d in range(MOST_DEGREE + 1)},
+    **{f"period {p}": partial(_periodic, p) for p in range(1, MOST_PERIOD + 1)},
+    **{
+        f"increments of period {p}": partial(_periodic_increments, p)
+        for p in range(1, MOST_PERIOD + 1)
+    },
+    "look-up of the last successor": _look_up,
+}
+_REPEATING = {name for name in _GUESSES if name.startswith(("period", "look-up"))}
 
 
-def _linear(column: list[int], minors: int) -> dict[int, int]:
+def _recurrences(columns: Sequence[list[int]]) -> dict[str, int]:
+    """How many answers linear recurrences get right, over the rationals and modulo some number."""
+    linear: list[bool] | None = None
+    modular: list[bool] | None = None
+    minors = []
+    for column in columns:
+        minors.append(_minors(column[:FITTED]))
+        if minors[-1] % PRIME and not _moduli(column, minors[-1]):
+            # One component without a recurrence is enough, and most have none.
+            linear = modular = []
+            break
+    else:
+        # Columns in which few moduli are possible first: they rule a recurrence out soonest.
+        for c in sorted(range(len(columns)), key=lambda c: minors[c] == 0):
+            linear = _hits(_linear(columns[c], minors[c]), columns[c], linear)
+            modular = _hits(_linear_modular(columns[c], minors[c]), columns[c], modular)
+            if True not in linear and True not in modular:
+                break
+    return {
+        "linear recurrence": sum(linear or ()),
+        "linear recurrence with a modulus": sum(modular or ()),
+    }
+
+
+def _linear(column: list[int], minors: int) -> list[int]:
     known = column[:FITTED]
     if minors % PRIME or (found := _recurrence(known, PRIME)) is None:
-        return {}
-    return _run(found, known, PRIME, range(FITTED, len(column)), signed=True)
+        return []
+    return _run(found, known, PRIME, len(column) - FITTED, signed=True)
 
 
-def _linear_modular(column: list[int], minors: int) -> dict[int, int]:
-    known, places = column[:FITTED], range(FITTED, len(column))
-    best: dict[int, int] = {}
+def _linear_modular(column: list[int], minors: int) -> list[int]:
+    known, wanted = column[:FITTED], len(column) - FITTED
+    best: list[int] = []
+    most = 0
     for modulus in _moduli(column, minors):
         if (found := _recurrence(known, modulus)) is None:
             continue
-        predicted = _run(found, known, modulus, places)
-        if _hits(predicted, column) > _hits(best, column):
-            best = predicted
-        if _hits(best, column) == len(places):
+        predicted = _run(found, known, modulus, wanted)
+        right = sum(_hits(predicted, column))
+        if right > most:
+            best, most = predicted, right
+        if most == wanted:
             break
     return best
 
@@ -184,47 +226,49 @@ def _moduli(column: list[int], minors: int) -> list[int]:
     least = max(least, MOST_MODULUS + 1)
     if least <= min(most, minors):
         # A larger modulus shows: at the recurrence's own order the minors are it, or nearly so.
-        known = column[:FITTED]
-        shown = {_diagonal(_equations(known, order)) for order in range(1, MOST_ORDER + 1)}
+        increments = list(map(sub, column[1:FITTED], column))
+        shown = {_all_minors(increments, order) for order in range(1, MOST_ORDER + 1)}
         large = {m // k for m in shown for k in range(1, MOST_MULTIPLE + 1) if m % k == 0}
         found += sorted(modulus for modulus in large if least <= modulus <= most)
     return found
 
 
-_Prediction = Callable[[list[int], int], dict[int, int]]
-# Each takes a column and its `_minors`, reads the first 20 values, and predicts the others.
-_SHORTCUTS: dict[str, _Prediction] = {
-    **{f"polynomial of degree {d}": partial(_polynomial, d) for d in range(MOST_DEGREE + 1)},
-    **{f"period {p}": partial(_periodic, p) for p in range(1, MOST_PERIOD + 1)},
-    **{
-        f"increments of period {p}": partial(_periodic_increments, p)
-        for p in range(1, MOST_PERIOD + 1)
-    },
-    "look-up of the last successor": _look_up,
-    "linear recurrence": _linear,
-    "linear recurrence with a modulus": _linear_modular,
-}
-
-
 def _minors(values: list[int]) -> int:
     """A number that every modulus divides in which a recurrence up to `MOST_ORDER` holds.
 
-    The equations of the recurrence, right sides included, have one column more than unknowns. If
-    they hold modulo m, their maximal minors are 0 modulo m, and so is the product of the diagonal
-    of their triangular form over the integers, which is the minors' greatest common divisor.
-
-    A few of the equations do, as fewer can only let more moduli through, which are then tried.
+    An equation of the recurrence less the one before has no constant, and with its right side one
+    column more than unknowns. If the equations hold modulo m, their maximal minors are 0 modulo m,
+    and so is the minors' greatest common divisor. A few of the minors do, as fewer can only let
+    more moduli through, which are then tried.
 
     Returns:
         0 where every modulus is possible.
     """
-    rows = _equations(values, MOST_ORDER)
-    return _diagonal(rows[: MOST_ORDER + 4]) or _diagonal(rows)
+    increments = list(map(sub, values[1:], values))
+    few = increments[: 2 * MOST_ORDER + FEW]
+    return _in_a_row(few) or _all_minors(few, MOST_ORDER) or _all_minors(increments, MOST_ORDER)
 
 
-def _equations(values: list[int], order: int) -> list[list[int]]:
-    """A recurrence's equations with a constant, each ending in its right side."""
-    return [[*values[i - order : i], 1, values[i]] for i in range(order, len(values))]
+def _in_a_row(increments: list[int]) -> int:
+    """The greatest common divisor of the minors of equations in a row, or 0.
+
+    These are determinants of Hankel matrices of the increments, h(k, n) = det [d(n + i + j)], and
+    by Jacobi's identity h(k + 1, n) h(k − 1, n + 2) = h(k, n) h(k, n + 2) − h(k, n + 1)².
+    """
+    smaller, larger = [1] * len(increments), increments
+    for _ in range(MOST_ORDER):
+        divisors = smaller[2 : len(larger)]
+        if 0 in divisors:
+            return 0
+        rows = zip(larger, larger[1:], larger[2:], divisors)
+        smaller, larger = larger, [(a * c - b * b) // divisor for a, b, c, divisor in rows]
+    return gcd(*larger)
+
+
+def _all_minors(increments: list[int], order: int) -> int:
+    """The greatest common divisor of all maximal minors: the product of the diagonal of the
+    equations' triangular form over the integers."""
+    return _diagonal([increments[i : i + order + 1] for i in range(len(increments) - order)])
 
 
 def _diagonal(rows: list[list[int]]) -> int:
@@ -244,22 +288,22 @@ def _diagonal(rows: list[list[int]]) -> int:
     return abs(product)
 
 
-def _hits(predicted: dict[int, int], column: list[int]) -> int:
-    return sum(predicted[i] == column[i] for i in predicted)
-
-
 def _recurrence(values: list[int], modulus: int) -> list[int] | None:
     """Coefficients c, and a constant last, of values[i] = Σ c_j values[i − 1 − j] + constant that
     hold at every place, of the least order up to `MOST_ORDER`; None where there are none."""
-    for order in range(1, MOST_ORDER + 1):
-        rows = [
-            [*(values[i - 1 - j] % modulus for j in range(order)), 1, values[i] % modulus]
-            for i in range(order, len(values))
-        ]
-        solved = _solve(rows, order + 1, modulus)
-        if solved is not None:
-            return solved
-    return None
+    # One of a lower order is one of the highest too, and a few equations refuse most.
+    if _fit(values[: 2 * MOST_ORDER + 2], MOST_ORDER, modulus) is None:
+        return None
+    fits = (_fit(values, order, modulus) for order in range(1, MOST_ORDER + 1))
+    return next((fit for fit in fits if fit is not None), None)
+
+
+def _fit(values: list[int], order: int, modulus: int) -> list[int] | None:
+    rows = [
+        [*(values[i - 1 - j] % modulus for j in range(order)), 1, values[i] % modulus]
+        for i in range(order, len(values))
+    ]
+    return _solve(rows, order + 1, modulus)
 
 
 def _solve(rows: list[list[int]], unknowns: int, modulus: int) -> list[int] | None:
@@ -298,15 +342,15 @@ def _solve(rows: list[list[int]], unknowns: int, modulus: int) -> list[int] | No
 
 
 def _run(
-    recurrence: list[int], known: list[int], modulus: int, places: range, signed: bool = False
-) -> dict[int, int]:
+    recurrence: list[int], known: list[int], modulus: int, wanted: int, signed: bool = False
+) -> list[int]:
+    """The next values; with `signed`, those above half of the modulus as negative numbers."""
     *coefficients, constant = recurrence
-    values, predicted = list(known), {}
-    for i in places:
+    values = list(known)
+    for i in range(len(known), len(known) + wanted):
         value = constant + sum(c * values[i - 1 - j] for j, c in enumerate(coefficients))
         value %= modulus
         if signed and value > modulus // 2:
             value -= modulus
         values.append(value)
-        predicted[i] = value
-    return predicted
+    return values[len(known) :]
