@@ -23,7 +23,7 @@ from hf_lore.study.exam import SCORES, Scores, score_answers
 from hf_lore.study.rows import read_rows, write_rows
 from hf_lore.study.run import run_group, run_study
 from hf_lore.study.splits import Split
-from hf_lore.study.tables import study_tables
+from hf_lore.study.tables import format_effect, study_tables
 from hf_lore.tiny.world import solve
 from hf_lore.training.law_eval import Outcome
 
@@ -206,7 +206,16 @@ def test_one_seed_or_one_patient_has_no_interval_of_its_kind():
 def test_tables_say_what_was_not_measured():
     table = study_tables(PAIRED[:2], "centre")
     assert "| base | 1 | 0.500 – |" in table
-    assert "| sft_compo − base | nmad_compute | lower | -0.100 | – | – | – | 1, 1 |" in table
+    assert "| score | better | sft_compo − base |" in table
+    assert "| nmad_compute | lower | -0.100 ± – / – |" in table
+    assert "| accuracy_longer | higher | – |" in table
+    assert "| from |  | 1 patients, 1 pairs |" in table
+
+
+def test_a_difference_is_written_with_both_intervals_and_stars():
+    # By hand in the test above: 0.35, t(1) = 12.706 times 0.15, t(4) = 2.776 times 0.0408.
+    found = effect(PAIRED, "nmad_compute", "base", "sft_compo", "centre")
+    assert format_effect(found) == "0.350 ± 1.906 / 0.113 **"
 
 
 def test_rows_survive_the_file(tmp_path):

@@ -90,28 +90,31 @@ def _cells(results: Sequence[Result], setting: str, arm: str, columns: Sequence[
 
 
 def format_pairs(results: Sequence[Result], setting: str, pairs: Sequence[tuple[str, str]]) -> str:
-    """A row a pair of arms and a score: the paired difference with both intervals."""
+    """A row a score, a column a pair of arms: the paired difference, how sure, from how many."""
+    found = {
+        score: [effect(results, score, one, other, setting) for one, other in pairs]
+        for score in COMPARED
+    }
+    header = ["score", "better", *(f"{one} − {other}" for one, other in pairs)]
     rows = [
-        [f"{one} − {other}", score, better, *format_effect(found)]
-        for one, other in pairs
-        for score, better in COMPARED.items()
-        if not math.isnan((found := effect(results, score, one, other, setting)).mean)
+        [score, COMPARED[score], *map(format_effect, effects)] for score, effects in found.items()
     ]
-    header = ["pair", "score", "better", "difference", "95% over patients", "95% over seeds",
-              "p over seeds", "patients, pairs"]  # fmt: skip
-    return _table(header, rows)
+    counts = [
+        f"{max(column, key=lambda e: e.n_seeds).n_patients} patients, "
+        f"{max(e.n_seeds for e in column)} pairs"
+        for column in zip(*found.values(), strict=True)
+    ]
+    return _table(header, [*rows, ["from", "", *counts]])
 
 
-def format_effect(found: Effect) -> list[str]:
-    """Difference, interval over patients, over seeds, p over seeds, how many."""
-    p = "–" if math.isnan(found.p_seeds) else f"{found.p_seeds:.3f}"
-    return [
-        _number(found.mean),
-        _range(found.patients_low, found.patients_high),
-        _range(found.seeds_low, found.seeds_high),
-        "< 0.001" if found.p_seeds < 0.001 else p,
-        f"{found.n_patients}, {found.n_seeds}",
-    ]
+def format_effect(found: Effect) -> str:
+    """`-0.029 ± 0.002 / 0.010 ***`: the difference, half of its 95% interval over patients and
+    over seeds, and stars for p over seeds below 0.05, 0.01 and 0.001."""
+    if math.isnan(found.mean):
+        return "–"
+    halves = (found.patients_high - found.mean, found.seeds_high - found.mean)
+    stars = "*" * sum(found.p_seeds < bound for bound in (0.05, 0.01, 0.001))
+    return f"{_number(found.mean)} ± {_number(halves[0])} / {_number(halves[1])} {stars}".strip()
 
 
 def _format_splits(results: Sequence[Result], setting: str, arms: Sequence[str]) -> str:
