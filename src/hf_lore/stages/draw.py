@@ -79,10 +79,13 @@ def sample(
         shard: draw for the questions of this shard alone, beside other processes.
     """
     manifest = run.manifest
-    questions = run.questions()
-    if shard is not None:
-        questions = [q for q in questions if shard_of(q.id, manifest.num_shards) == shard]
-    prompts = render_prompts(questions, tokenizer, manifest.asked)
+    # Of several tasks each holds the questions of its own shard only.
+    questions = {
+        q.id: q
+        for q in run.each_question()
+        if shard is None or shard_of(q.id, manifest.num_shards) == shard
+    }
+    prompts = render_prompts(list(questions.values()), tokenizer, manifest.asked)
     total: CollectStats | None = None
     if manifest.adaptive is not None and (run.samples / "store.json").exists():
         verify(run, progress=progress)  # what a killed round drew

@@ -25,7 +25,7 @@ __all__ = ["GrowingTable", "SplitRows", "SplitWriter"]
 # take ten times the memory.
 BATCH_ROWS = 128
 BATCH_IDS = 1 << 17
-ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_BYTES = 8 << 20
 
 
 class GrowingTable:
