@@ -163,7 +163,7 @@ def score_columns(
         truncated_share=share(
             "truncated_share", np.asarray(columns.truncated.sum(axis=1), dtype=np.float64)
         ),
-        empty_share=share("empty_share", columns.empty * 1.0),
+        empty_share=share("empty_share", columns.empty.astype(np.float64)),
     )
 
 
