@@ -137,6 +137,26 @@ def test_packing_holds_the_sampled_ids(family, tmp_path):
     )
 
 
+def test_packed_rows_do_not_see_each_other(family, tmp_path):
+    """A row's logits inside a packed row are those of the row alone, positions from 0."""
+    _, folder, student, _, rows = family
+    longest = max(len(r["prompt_ids"]) + len(r["completion_ids"]) for r in rows)
+    packed = batches(folder, student, rows, tmp_path, packing=True, max_length=2 * longest)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    batch = max(packed, key=lambda b: int((b["position_ids"] == 0).sum()))
+    starts = (batch["position_ids"][0] == 0).nonzero().flatten().tolist()
+    assert len(starts) > 1
+    fed = {k: v for k, v in batch.items() if k != "labels"}
+    with torch.inference_mode():
+        together = model(**fed, use_cache=False).logits[0]
+        for start, end in zip(starts, [*starts[1:], len(together)], strict=True):
+            alone = model(input_ids=batch["input_ids"][:, start:end]).logits[0]
+            torch.testing.assert_close(together[start:end], alone, rtol=1e-4, atol=1e-4)
+        # Without the positions they would: what this test tells apart.
+        one_row = model(input_ids=batch["input_ids"]).logits[0]
+        assert not torch.allclose(one_row[starts[1] :], together[starts[1] :], atol=1e-2)
+
+
 def split_batch(ids, labels):
     """(prompt, completion) of each row of a padded batch."""
     rows = []
