@@ -26,6 +26,8 @@ class Rates:
     draws: int = 8
     # Tokens a second of one server, an H100 with a 14B model in bfloat16 (published).
     server_tokens_s: float = 2146.2
+    # Energy of its GPU, joules a token (published, the same measurement).
+    token_joules: float = 0.2796
     # Of the paper's selections, a row a question and three configs.
     configs: int = 3
     # Measured: bytes a token in the store and in the split's Parquet.
@@ -66,15 +68,14 @@ def cost_table(rates: Rates, parts: list[int]) -> str:
     client = rates.client_answers_s * rates.client_tokens
     rows = [
         row("tokens", lambda t: t / 1e9, "{:,.0f} G"),
-        row("GPU hours", lambda t: t / servers / hour, "{:,.0f}"),
         *(
-            row(
-                f"days on {n} server{'s' * (n > 1)}",
-                lambda t, n=n: t / servers / n / hour / 24,
-                "{:,.1f}",
-            )
+            [
+                f"hours on {n} server{'s' * (n > 1)}{' (GPU hours)' * (n == 1)}",
+                *(f"{h:,.0f} ({h / 24:,.0f} days)" for h in hours_on(rates, parts, n)),
+            ]
             for n in (1, 8, 64)
         ),
+        row("energy of the GPUs", lambda t: t * rates.token_joules / 3.6e9, "{:,.1f} MWh"),
         row("store", lambda t: t * rates.store_bytes / 1e12, "{:.2f} TB"),
         row(
             "the three splits, all selected",
@@ -97,6 +98,11 @@ def cost_table(rates: Rates, parts: list[int]) -> str:
         ),
     ]
     return table(header, rows)
+
+
+def hours_on(rates: Rates, parts: list[int], n_servers: int) -> list[float]:
+    """Hours of that many servers at their full rate, for each mean length of a part."""
+    return [rates.tokens(part) / rates.server_tokens_s / n_servers / 3600 for part in parts]
 
 
 def measure(texts: Path, vocabulary: Path) -> None:

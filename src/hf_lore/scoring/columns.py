@@ -2,7 +2,7 @@
 
 `score_compositionality` works on the draws of all composites at once. What it needs of a composite,
 the means of its questions, their errors and their counts, does not grow with K; that is kept here:
-56 bytes and 16 a question. Scores are those of `score_compositionality` to the last bit, because
+60 bytes and 16 a question. Scores are those of `score_compositionality` to the last bit, because
 every sum over composites is a sum of the same column in the same order.
 """
 
