@@ -6,7 +6,7 @@ What such a student trains on was never sampled by anybody: rows say `ids_source
 and keep both lengths, in the student's and in the teacher's tokens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
@@ -31,6 +31,7 @@ def retokenise_rows(
     instruction: str | Callable[[Question], str] | None = None,
     teacher_tags: ThinkTags = R1_TAGS,
     student_tags: ThinkTags = R1_TAGS,
+    eos_ids: Collection[int] = (),
 ) -> "Dataset":
     """Write a teacher's rows in a student's tokens.
 
@@ -40,6 +41,8 @@ def retokenise_rows(
         teacher, student: tokenizers; the student's has a chat template.
         instruction: what the teacher was asked beside each question.
         teacher_tags, student_tags: think tags of each.
+        eos_ids: where the student stops generating. Rows end in the one of them with which its
+            template ends an assistant's turn (Phi-4's `<|end|>`), else in its tokenizer's EOS.
 
     Returns:
         The same rows and columns with the student's prompt, completion, ids and
@@ -55,7 +58,8 @@ def retokenise_rows(
 
     asked = [questions[i] for i in dict.fromkeys(dataset["question_id"]) if i in questions]
     prompts = {p.question_id: p for p in render_prompts(asked, student, instruction)}
-    rewrite = _Rewrite(prompts, teacher, student, teacher_tags, student_tags)
+    end_id = _turn_end(student, eos_ids)
+    rewrite = _Rewrite(prompts, teacher, student, teacher_tags, student_tags, end_id)
     features = dataset.features.copy()
     features["teacher_reasoning_tokens"] = Value("int32")
     return dataset.map(rewrite, features=features, load_from_cache_file=False, desc="Re-tokenising")
@@ -69,12 +73,14 @@ class _Rewrite:
         student: "PreTrainedTokenizerBase",
         teacher_tags: ThinkTags,
         student_tags: ThinkTags,
+        end_id: int,
     ) -> None:
         self.prompts = prompts
         self.teacher = teacher
         self.student = student
         self.teacher_tags = teacher_tags
         self.student_tags = student_tags
+        self.end_id = end_id
         self.special_ids = frozenset(
             i for i, token in student.added_tokens_decoder.items() if token.special
         )
@@ -99,7 +105,7 @@ class _Rewrite:
                 f"{where} does not survive the student's tokenizer: decoding does not give the "
                 "text back; fix: a student with a lossless tokenizer, or leave the row out"
             )
-        ids.append(self.student.eos_token_id)
+        ids.append(self.end_id)
         return {
             "prompt": prompt.text,
             "completion": _decode(self.student, ids),
@@ -136,6 +142,15 @@ class _Rewrite:
         elif not prompt.text.endswith("\n"):
             thought = f"\n{thought}"
         return f"{thought}{self.student_tags.close}{answer}"
+
+
+def _turn_end(student: "PreTrainedTokenizerBase", eos_ids: Collection[int]) -> int:
+    """The first id of `eos_ids` that the template writes after an answer, else EOS."""
+    answer = "ANSWER"
+    turn = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+    text = str(student.apply_chat_template(turn, tokenize=False))
+    after = student.encode(text.rpartition(answer)[2], add_special_tokens=False)
+    return next((i for i in after if i in eos_ids), student.eos_token_id)
 
 
 def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:

@@ -12,12 +12,11 @@ from ..sampling.sample import SamplingParams
 from .publishing import carded, describe_training
 from .retokenise import retokenise_rows
 from .rows import RowStats, load_rows, training_rows
-from .student import allowed_tokens, student_of, weights_options
+from .student import Student, allowed_tokens, student_of, weights_options
 from .triplets import load_composites
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
     from trl import ModelConfig, SFTConfig, SFTTrainer
 
     from .callbacks import CompositionalityCallback
@@ -62,7 +61,7 @@ def sft_trainer(
         revision=data.dataset_revision,
     )
     if data.retokenise_questions is not None:
-        dataset = _retokenised(dataset, data, student.tokenizer)
+        dataset = _retokenised(dataset, data, student)
     rows, stats = training_rows(
         dataset,
         student.tokenizer,
@@ -89,9 +88,7 @@ def sft_trainer(
     return trainer, stats
 
 
-def _retokenised(
-    dataset: "Dataset", data: "SftData", student: "PreTrainedTokenizerBase"
-) -> "Dataset":
+def _retokenised(dataset: "Dataset", data: "SftData", student: Student) -> "Dataset":
     assert data.retokenise_questions is not None
     composites = load_composites(data.retokenise_questions)
     instruction: str | Callable[[Question], str] | None = data.retokenise_instruction
@@ -104,8 +101,9 @@ def _retokenised(
         dataset,
         {q.id: q for c in composites for q in c.questions},
         load_tokenizer(tokenizer or dataset[0]["teacher"]),
-        student,
+        student.tokenizer,
         instruction=instruction,
+        eos_ids=student.eos_ids,
     )
 
 
