@@ -1,8 +1,12 @@
 """Adaptive K: what is owed, by hand; a whole run; a killed one; and what such a run must not do."""
 
+import json
+import re
+
 import pytest
 
 from hf_lore.adaptive import AdaptiveK, owed_draws
+from hf_lore.cli import main
 from hf_lore.compo import build_composites
 from hf_lore.errors import ConfigError, RunMismatchError
 from hf_lore.questions import Composite, Question, compose
@@ -11,6 +15,7 @@ from hf_lore.sampling.sample import SamplingParams
 from hf_lore.sampling.store import SampleStore
 from hf_lore.scoring import score
 from hf_lore.stages import sample, select, start_run, verify
+from hf_lore.tiny import tiny_questions
 from scripted import ScriptedSampler
 from test_stages import composites, law_abiding, make_run, oracle, tokenizer  # noqa: F401
 
@@ -116,6 +121,28 @@ def test_a_killed_run_goes_on_as_it_would_have(tmp_path, composites, tokenizer):
         assert sum(1 for _ in store) == len(composites) * 3 * 2
     assert not set(dying.drawn[:21]) & set(sampler.drawn)
     assert select(run).selected == len(composites)
+
+
+def test_what_a_resumed_run_holds_is_told(tmp_path, capsys):
+    """Rounds ask only for what is owed, so what they find held is no count of what is."""
+    easy = tiny_questions(8, seed=3, subjects=("arithmetic",), min_steps=2, max_steps=3)
+    rows = [
+        {"problem": q.prompt, "answer": q.gold[0], "subject": "ab"[i % 2]}
+        for i, q in enumerate(easy)
+    ]
+    source, built, run = (tmp_path / name for name in ("rows.jsonl", "built", "run"))
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = ["build", "compo", "--source", source, "--out", built, "--answer-type", "int"]
+    asked = ["sample", "--run", run, "--questions", built, "--model", "tiny", "-k", "2"]
+    asked += ["--stop-within", "9", "--draws-a-round", "1", "--max-new-tokens", "150"]
+    counts = []
+    for words in ([*made, "--limit", "2"], asked, asked):
+        assert main([*map(str, words)]) == 0
+        said = re.search(r"(\d+) samples drawn .* (\d+) held already", capsys.readouterr().out)
+        counts.append(said and tuple(map(int, said.groups())))
+    drawn = len(list(SampleStore(run / "samples", read_only=True)))
+    assert counts == [None, (drawn, 0), (0, drawn)]
+    assert 6 <= drawn <= 12
 
 
 def test_a_fixed_k_is_another_run(tmp_path, composites, tokenizer):  # noqa: F811

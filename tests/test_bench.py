@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fake_server import FakeServer
+from hf_lore.bench import _add_earlier, _Summary
 from hf_lore.chained import build_chained
 from hf_lore.cli import main
 from hf_lore.errors import ConfigError
@@ -25,9 +27,11 @@ from hf_lore.questions import Composite
 from hf_lore.run import Run
 from hf_lore.sampling.store import SampleStore
 from hf_lore.scoring import load_question_scores, load_scores
-from hf_lore.tiny import tiny_path
+from hf_lore.tiny import tiny_path, tiny_questions
 from hf_lore.tiny.world import solve
+from hf_lore.verification.verdict_store import VerdictStore
 from model_fixtures import make_tokenizer
+from scripted import ScriptedSampler
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 SMALL = ["--composites", "4", "--instances", "1", "-k", "2"]
@@ -117,6 +121,71 @@ def test_other_settings_are_refused(benched, capsys):
     assert "params.temperature: 1.0 → 0.5" in error
     error = refuses(capsys, "bench", "tiny", "--out", out, *SMALL[:4], "-k", "3")
     assert "num_samples: 2 → 3" in error
+
+
+def test_one_set_alone_keeps_the_other_in_the_summary(benched, tmp_path, capsys):
+    whole, _ = benched
+    out = tmp_path / "kept"
+    shutil.copytree(whole, out)
+    for name in ("laws.json", "table.md", "report.html"):
+        (out / name).unlink()
+    assert main(["bench", "tiny", "--out", str(out), *SMALL, "--only", "compo"]) == 0
+    assert "mono: not asked now, its scores of before stay" in capsys.readouterr().err
+    for name in ("laws.json", "table.md", "report.html"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+
+    # The other suite in the same folder: all three sets.
+    easy = tiny_questions(4, seed=5, subjects=("arithmetic",), min_steps=2, max_steps=6)
+    (tmp_path / "files").mkdir()
+    rows = [{"problem": q.prompt, "answer": q.gold[0]} for q in easy]
+    write(tmp_path / "files" / "gsm8k.jsonl", rows)
+    math = ["--suite", "math", "--files", str(tmp_path / "files"), "--benchmarks", "gsm8k"]
+    assert main(["bench", "tiny", "--out", str(out), *math]) == 0
+    laws = json.loads((out / "laws.json").read_text())
+    assert list(laws) == ["suite", "compo", "mono", "gsm8k"]
+    assert laws["suite"] == "lore and math"
+    assert "| gsm8k | 4 |" in (out / "table.md").read_text()
+    assert (whole / "table.md").read_text().rstrip() in (out / "table.md").read_text()
+
+    # What nobody has scored, or another model answered, is no part of this one's summary.
+    (out / "mono" / "laws.json").unlink()
+    capsys.readouterr()
+    assert main(["bench", "tiny", "--out", str(out), *math]) == 0
+    assert "mono: left out of the summary: it has no scores yet; fix:" in capsys.readouterr().err
+    assert list(json.loads((out / "laws.json").read_text())) == ["suite", "compo", "gsm8k"]
+    found = _Summary()
+    _add_earlier(found, out, ScriptedSampler(make_tokenizer(), {}))
+    assert found.names() == []
+    assert "compo: left out of the summary: it was asked of hf-lore/tiny" in capsys.readouterr().err
+
+
+def test_a_database_locked_in_the_middle_is_one_line(benched, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "mono"
+    shutil.copytree(benched[0] / "mono", run)
+    shutil.rmtree(run / "verdicts")
+    others = []
+
+    def add(self, *what):
+        others.append(sqlite3.connect(run / "verdicts" / "verdicts.sqlite"))
+        others[-1].execute("BEGIN EXCLUSIVE")
+        return real(self, *what)
+
+    real = VerdictStore.add
+    monkeypatch.setattr(VerdictStore, "add", add)
+    error = refuses(capsys, "verify", "--run", run)
+    assert "database is locked: another process holds a file of the run; fix: wait" in error
+    others[0].close()
+    monkeypatch.undo()
+    assert main(["verify", "--run", str(run)]) == 0
+
+
+def test_other_database_errors_keep_their_traceback(benched, tmp_path, monkeypatch):
+    def counts(self):
+        return self._db.execute("SELECT status FROM nowhere")
+
+    monkeypatch.setattr(VerdictStore, "counts", counts)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        main(["verify", "--run", str(benched[0] / "mono")])
 
 
 def test_a_single_run_is_scored_again_by_its_own_verb(benched, capsys):

@@ -1,5 +1,6 @@
 """`hf-lore demo` as a stranger runs it, killed in the middle, and from the wheel alone."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from hf_lore.demo import QUICK, run_demo
+from hf_lore.errors import MissingExtraError
 from hf_lore.run import Run
 from hf_lore.sampling.store import SampleStore
 
@@ -78,19 +81,46 @@ def test_everything_is_there(undisturbed):
     picture = (out / "plots" / "compositionality.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) > 20_000
+    page = (out / "report.html").read_text()
+    for name in ("base", "sft_compo", "sft_control", "sft_anti"):
+        assert name in page
+    assert str(out / "report.html") in table
 
 
 @pytest.mark.slow
 def test_running_again_costs_seconds(undisturbed):
     out, table = undisturbed
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")}
+    kept = [*out.rglob("*.safetensors"), out / "report.html"]
+    before = {p: p.stat().st_mtime_ns for p in kept}
     start_s = time.monotonic()
     again = finish(start([*DEMO, str(out)]))
     assert time.monotonic() - start_s < 60
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")} == before
+    assert {p: p.stat().st_mtime_ns for p in kept} == before
     assert [line for line in again.splitlines() if line.startswith("|")] == [
         line for line in table.splitlines() if line.startswith("|")
     ]
+
+
+@pytest.mark.slow
+def test_the_report_follows_the_scores(undisturbed):
+    """Scored again, by another version's rules say: the page is made again, with the same words."""
+    out, _ = undisturbed
+    page = out / "report.html"
+    before, made = page.read_bytes(), page.stat().st_mtime_ns
+    (out / "eval" / "base" / "laws.json").unlink()
+    finish(start([*DEMO, str(out)]))
+    assert page.stat().st_mtime_ns > made
+    assert page.read_bytes() == before
+
+
+def test_a_missing_package_of_the_extra_is_told_first(tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "plotly" else find(name)
+    )
+    with pytest.raises(MissingExtraError, match=r"plotly is not installed.*hf-lore\[demo\]"):
+        run_demo(tmp_path / "demo", QUICK)
+    assert not (tmp_path / "demo").exists()
 
 
 @pytest.mark.slow

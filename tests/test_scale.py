@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("datatrove", reason="datatrove is not installed (the scale extra)")
 
 from fake_server import FakeServer, Fault
-from hf_lore.errors import ConfigError, RunMismatchError
+from hf_lore.errors import ConfigError
 from hf_lore.questions import Question
 from hf_lore.run import Run
 from hf_lore.sampling.store import SampleStore
@@ -221,20 +221,26 @@ def test_refusals(tmp_path, tokenizer_folder, questions):
     run = tmp_path / "run"
     with FakeServer(make_tokenizer(), api_key=KEY) as server:
         words = sample_words(run, questions, tokenizer_folder, server.url)
-        words += ["--stop-within", "0.1", "--executor", "local", "--tasks", "2"]
-        assert "a fixed K" in _run(*words, fails=True).stderr
+        words += ["--stop-within", "0.1", "--tasks", "2"]
+        executor = ["--executor", "local"]
         for odd, says in (
+            ([*executor, "--stop-within", "0.1"], "a fixed K"),
+            ([*executor, "--sbatch", "account"], "--sbatch account has no value"),
+            ([*executor, "--workers", "0"], "workers is 0"),
+            (["--executor", "slurm"], "--slurm-time"),
             (["--tasks", 0], "--tasks is 0"),
             (["--through", "verify"], "--executor"),
         ):
             plain = sample_words(tmp_path / "other", questions, tokenizer_folder, server.url)
             assert says in _run(*plain, *odd, fails=True).stderr
+        # Refused before anything was made for it.
         assert not (tmp_path / "other").exists()
+        _run(*words)
+    with pytest.raises(ConfigError, match="a fixed K"):
+        launch(Run.open(run), ("sample",), Cluster())
     with pytest.raises(ConfigError, match="partition"):
         Cluster("slurm")
     with pytest.raises(ConfigError, match="workers"):
         Cluster(workers=0)
     with pytest.raises(ConfigError, match="LORE_MISSING"):
         WhoAnswers(servers=("http://x",), api_key_env="LORE_MISSING").sampler()
-    with pytest.raises((ConfigError, RunMismatchError), match="fix:"):
-        launch(Run.open(run), ("sample",), Cluster())

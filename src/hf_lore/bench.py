@@ -3,21 +3,23 @@
     OUT/compo/, OUT/mono/            suite lore        OUT/gsm8k/, OUT/math500/ …   suite math
     OUT/laws.json, OUT/table.md      all scores        OUT/report.html              suite lore
 
-Each run directory goes on where it was, so a killed bench loses what was in flight and a finished
-one costs seconds. Before the samples are drawn, a few draws that belong to them anyway say what the
-whole will cost.
+The summary shows every set that the model has answered in the folder, asked now or before. Each run
+directory goes on where it was, so a killed bench loses what was in flight and a finished one costs
+seconds. Before the samples are drawn, a few draws that belong to them anyway say what the whole
+will cost.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from .errors import ConfigError, MissingExtraError
+from .accuracy import BENCHMARKS
+from .errors import ConfigError, HfLoreError, MissingExtraError, RunMismatchError
 from .question_table import Items, are_composites
 from .report import report_figures, write_report
 from .report_data import open_report_runs
@@ -26,7 +28,17 @@ from .sampling.collect import collect_samples
 from .sampling.prompts import render_prompts
 from .sampling.sample import Sampler, SamplingParams
 from .sampling.store import SampleStore
-from .scoring import QuestionScores, check_scorable, plot_run, score, score_accuracy, score_mono
+from .scoring import (
+    QuestionScores,
+    RunScores,
+    check_scorable,
+    load_question_scores,
+    load_scores,
+    plot_run,
+    score,
+    score_accuracy,
+    score_mono,
+)
 from .stages import sample, start_run, verify
 from .tables import format_accuracy, format_mono, format_paper, format_scores
 
@@ -38,6 +50,7 @@ __all__ = ["PRESETS", "BenchSettings", "Preset", "Suite", "bench_lore", "bench_m
 Suite = Literal["lore", "math"]
 # Draws that say what the rest will cost: spread over the questions, one each.
 PILOT_DRAWS = 64
+LORE_SETS = ("compo", "mono")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +134,18 @@ def bench_lore(
         # Told before the first draw, not after the last.
         check_scorable(asked, "the set of composites")
     runs = _draw(out, sets, sampler, tokenizer, settings)
-    texts, scores = [], {}
+    found = _Summary()
     if (run := runs.get("compo")) is not None:
-        found = score(run)
-        scores["compo"] = found.to_json()
-        texts += [f"## LORE-Compo\n\n{format_scores(found)}\n\n{format_paper(found)}"]
+        found.compo = score(run)
         try:
-            plot_run(run, found)
+            plot_run(run, found.compo)
         except MissingExtraError as error:
             _say(f"scored without plots: {error}")
     if (run := runs.get("mono")) is not None:
-        mono = score_mono(run)
-        scores["mono"] = mono.to_json()
-        texts += [f"## LORE-Mono\n\n{format_mono(mono)}"]
-    text = _write(out, "lore", scores, texts)
-    _report(out / "report.html", runs.values())
-    return text
+        found.mono = score_mono(run)
+    _add_earlier(found, out, sampler)
+    _report(out / "report.html", [out / name for name in found.names() if name in LORE_SETS])
+    return _write(out, found, sampler)
 
 
 def bench_math(
@@ -152,9 +161,50 @@ def bench_math(
         sets: benchmark → its questions.
     """
     runs = _draw(out, sets, sampler, tokenizer, settings)
-    scores: dict[str, QuestionScores] = {name: score_accuracy(run) for name, run in runs.items()}
-    text = f"{sampler.model} ({sampler.revision})\n\n{format_accuracy(scores)}"
-    return _write(out, "math", {name: found.to_json() for name, found in scores.items()}, [text])
+    found = _Summary(accuracy={name: score_accuracy(run) for name, run in runs.items()})
+    _add_earlier(found, out, sampler)
+    return _write(out, found, sampler)
+
+
+@dataclass(slots=True)
+class _Summary:
+    """Scores of all sets in a bench's folder, those that an earlier call asked included."""
+
+    compo: RunScores | None = None
+    mono: QuestionScores | None = None
+    accuracy: dict[str, QuestionScores] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        lore = {"compo": self.compo, "mono": self.mono}
+        return [*(name for name in LORE_SETS if lore[name] is not None), *self.accuracy]
+
+
+def _add_earlier(found: _Summary, out: Path, sampler: Sampler) -> None:
+    """Take up the sets that this call did not ask and that the same model answered before."""
+    for name in (*LORE_SETS, *BENCHMARKS):
+        if name in found.names() or not (out / name / "manifest.json").exists():
+            continue
+        try:
+            run = Run.open(out / name)
+            if (run.manifest.model, run.manifest.revision) != (sampler.model, sampler.revision):
+                raise RunMismatchError(f"it was asked of {run.manifest.model}")
+            if not run.laws.exists():
+                raise ConfigError("it has no scores yet; fix: run its bench to the end")
+            if name == "compo":
+                found.compo = load_scores(run)
+            elif name == "mono":
+                found.mono = load_question_scores(run)
+            else:
+                found.accuracy[name] = load_question_scores(run)
+        except HfLoreError as error:
+            _say(f"{name}: left out of the summary: {error}")
+        else:
+            _say(f"{name}: not asked now, its scores of before stay in the summary")
+    # In one order, whatever was asked first.
+    last = list(BENCHMARKS)
+    found.accuracy = dict(
+        sorted(found.accuracy.items(), key=lambda item: [*last, item[0]].index(item[0]))
+    )
 
 
 def _draw(
@@ -243,9 +293,23 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _write(out: Path, suite: Suite, scores: Mapping[str, object], texts: Sequence[str]) -> str:
+def _write(out: Path, found: _Summary, sampler: Sampler) -> str:
+    texts: list[str] = []
+    scores: dict[str, object] = {}
+    if found.compo is not None:
+        scores["compo"] = found.compo.to_json()
+        texts += [f"## LORE-Compo\n\n{format_scores(found.compo)}\n\n{format_paper(found.compo)}"]
+    if found.mono is not None:
+        scores["mono"] = found.mono.to_json()
+        texts += [f"## LORE-Mono\n\n{format_mono(found.mono)}"]
+    suites = ["lore"] if scores else []
+    if found.accuracy:
+        suites.append("math")
+        scores.update({name: one.to_json() for name, one in found.accuracy.items()})
+        texts += [f"{sampler.model} ({sampler.revision})\n\n{format_accuracy(found.accuracy)}"]
     text = "\n\n".join(texts) + "\n"
-    laws = json.dumps({"suite": suite, **scores}, indent=2, allow_nan=False) + "\n"
+    summary = {"suite": " and ".join(suites), **scores}
+    laws = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     for name, content in (("laws.json", laws), ("table.md", text)):
         part = out / f".{name}.part"
         part.write_text(content, encoding="utf-8")
@@ -253,9 +317,9 @@ def _write(out: Path, suite: Suite, scores: Mapping[str, object], texts: Sequenc
     return text
 
 
-def _report(path: Path, runs: Iterable[Run]) -> None:
+def _report(path: Path, runs: Sequence[Path]) -> None:
     try:
-        with open_report_runs([run.path for run in runs]) as (entries, sources):
+        with open_report_runs(runs) as (entries, sources):
             written = write_report(path, entries, sources, report_figures(entries))
     except MissingExtraError as error:
         _say(f"scored without a report: {error}")

@@ -6,6 +6,7 @@ can mend is one line and exit code 2; what was already sampled stays.
 
 import argparse
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 
@@ -47,6 +48,28 @@ VERBS = (
     ("card", card, "write a model's card and .eval_results from its law scores"),
     ("demo", demo, "all of it, on the embedded tiny reasoner"),
 )
+# Primary result codes of SQLite that a user can mend → why, and how.
+_LOCKED = (
+    "another process holds a file of the run; fix: wait for it or stop it, then run the same "
+    "command again"
+)
+_REFUSED = (
+    "the system refuses a file of the run; fix: check permissions and free space, then run the "
+    "same command again"
+)
+_MENDABLE = {
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), _LOCKED),
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_PERM,
+        ),
+        _REFUSED,
+    ),
+}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -86,6 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         handler(args)
     except HfLoreError as error:
         print(f"hf-lore: {error}", file=sys.stderr)
+        return 2
+    except sqlite3.OperationalError as error:
+        # Others are bugs, and keep their traceback.
+        if (why := _MENDABLE.get((error.sqlite_errorcode or 0) & 0xFF)) is None:
+            raise
+        print(f"hf-lore: {error}: {why}; what is stored stays", file=sys.stderr)
         return 2
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""

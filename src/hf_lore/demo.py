@@ -4,6 +4,7 @@
     models/{sft_compo,sft_control,sft_anti}/   the tiny reasoner trained on each split
     eval/{base,sft_compo,sft_control,sft_anti}/   each model on composites not trained on
     plots/                          base beside the trained models
+    report.html                     the same, with the traces
 
 Every step looks at what is there and does only what is owed, so a killed demo goes on where it was
 and a finished one costs seconds. The tiny reasoner is made to underthink composites: the demo shows
@@ -26,6 +27,8 @@ from .compo import build_composites
 from .errors import HfLoreError, MissingExtraError
 from .laws import Comparison, compare
 from .questions import Composite, content_hash
+from .report import report_figures, write_report
+from .report_data import open_report_runs
 from .run import Run
 from .sampler_options import TINY, make_sampler
 from .sampling.sample import SamplingParams
@@ -76,7 +79,7 @@ def run_demo(out: Path, settings: DemoSettings) -> str:
         RunMismatchError: the folder holds a demo of other settings.
         MissingExtraError: the demo's packages are not installed.
     """
-    check_extras()
+    check_extras("plotly")
     from .tiny import tiny_path
 
     train, held_out = _composites(settings)
@@ -96,7 +99,9 @@ def run_demo(out: Path, settings: DemoSettings) -> str:
         paired = _compare(out / "eval")
     table = f"{format_comparison(scores)}\n\n{format_paired(paired)}"
     (out / "table.md").write_text(table + "\n", encoding="utf-8")
-    return f"{table}\n\nplots: {out / 'plots'}\n"
+    with _step("report"):
+        report = _report(out, list(scores))
+    return f"{table}\n\nplots: {out / 'plots'}\nreport: {report}\n"
 
 
 def check_extras(*more: str) -> None:
@@ -226,3 +231,14 @@ def _compare(evaluations: Path) -> dict[str, dict[str, Comparison]]:
         for other in draws
         if other != "sft_compo"
     }
+
+
+def _report(out: Path, names: list[str]) -> Path:
+    """The evaluations as one page; made again only where one was scored after it."""
+    runs = [Run.open(out / "eval" / name) for name in names]
+    path = out / "report.html"
+    scored = max(run.laws.stat().st_mtime_ns for run in runs)
+    if not path.exists() or path.stat().st_mtime_ns < scored:
+        with open_report_runs([run.path for run in runs]) as (entries, sources):
+            write_report(path, entries, sources, report_figures(entries))
+    return path

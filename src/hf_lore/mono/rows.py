@@ -7,8 +7,8 @@ depends on N in another way (a plural, say) prints every prompt for itself.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring as _json
 from typing import Any, NoReturn
 
 from ..errors import HfLoreError
@@ -18,7 +18,6 @@ __all__ = ["rows"]
 
 # Printed where N stands; no prompt has it, as prompts are plain ASCII text.
 PLACE = "\0"
-_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _AnyN:

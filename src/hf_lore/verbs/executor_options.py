@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..run import Run
-    from ..scale import Choosing, Stage, WhoAnswers
+    from ..scale import Choosing, Cluster, Stage, WhoAnswers
 
-__all__ = ["add_executor", "launch_stages"]
+__all__ = ["add_executor", "cluster_from", "launch_stages"]
 
 
 def add_executor(parser: argparse.ArgumentParser) -> None:
@@ -31,20 +31,14 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def launch_stages(
-    args: argparse.Namespace,
-    run: "Run",
-    stages: "Sequence[Stage]",
-    who: "WhoAnswers | None" = None,
-    choosing: "Choosing | None" = None,
-) -> None:
-    """Launch stages as the options say, and print where they went. Raises what `launch` does."""
+def cluster_from(args: argparse.Namespace) -> "Cluster":
+    """Where the options say that tasks run. Raises ConfigError where they do not fit."""
     from ..errors import ConfigError
-    from ..scale import Cluster, launch
+    from ..scale import Cluster
 
     if odd := [word for word in args.sbatch if "=" not in word]:
         raise ConfigError(f"--sbatch {odd[0]} has no value; fix: --sbatch account=NAME, say")
-    cluster = Cluster(
+    return Cluster(
         executor=args.executor,
         workers=args.workers,
         cpus_per_task=args.cpus_per_task,
@@ -55,6 +49,18 @@ def launch_stages(
         env_command=args.slurm_env,
         sbatch=dict(word.split("=", 1) for word in args.sbatch),
     )
-    launch(run, tuple(stages), cluster, who, choosing)
+
+
+def launch_stages(
+    args: argparse.Namespace,
+    run: "Run",
+    stages: "Sequence[Stage]",
+    who: "WhoAnswers | None" = None,
+    choosing: "Choosing | None" = None,
+) -> None:
+    """Launch stages as the options say, and print where they went. Raises what `launch` does."""
+    from ..scale import launch
+
+    launch(run, tuple(stages), cluster_from(args), who, choosing)
     done = "submitted to Slurm" if args.executor == "slurm" else "done"
     print(f"{run.path}: {', '.join(stages)} {done}, {run.manifest.num_shards} shard(s)")

@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .executor_options import add_executor, launch_stages
+from .executor_options import add_executor, cluster_from, launch_stages
 from .who_answers import add_who_answers, instruction_for, sampler_from, who_from
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 __all__ = ["add_arguments", "run"]
 
@@ -66,6 +70,14 @@ def run(args: argparse.Namespace) -> None:
             f"--through {args.through} is for an executor's tasks; fix: add --executor local, or "
             f"run `hf-lore {args.through}` afterwards"
         )
+    if args.executor is not None:
+        # What `launch` would refuse, before the run directory is made for it.
+        cluster_from(args)
+        if args.stop_within is not None:
+            raise ConfigError(
+                "--stop-within draws in rounds that look at all shards, which tasks of their own "
+                "cannot; fix: a fixed K, or leave out --executor"
+            )
     params = SamplingParams(
         temperature=args.temperature,
         top_p=args.top_p,
@@ -102,10 +114,21 @@ def run(args: argparse.Namespace) -> None:
         stages = STAGES[: STAGES.index(args.through) + 1]
         launch_stages(args, run, stages, who_from(args))
         return
+    # An adaptive K asks only what it still owes, so its own count says little of what was held.
+    held = _samples_held(run)
     stats = sample(run, sampler, tokenizer)
     rate = stats.drawn / stats.seconds if stats.seconds else 0.0
     print(
         f"{args.run}: {stats.drawn} samples drawn ({stats.tokens} tokens, {rate:.1f} samples/s), "
-        f"{stats.reused} held already; {stats.truncated} cut by the budget, {stats.too_long} "
+        f"{held} held already; {stats.truncated} cut by the budget, {stats.too_long} "
         f"prompts too long, {stats.errors} refused by the server"
     )
+
+
+def _samples_held(run: "Run") -> int:
+    from ..sampling.store import SampleStore
+
+    if not (run.samples / "store.json").exists():
+        return 0
+    with SampleStore(run.samples, run.manifest.fingerprint, read_only=True) as store:
+        return len(store)
