@@ -8,7 +8,7 @@ pass the gates, print the prompts; 1 or 2 processes make and drop the rows, as e
 own file. `write` is `pyarrow.parquet.write_table` of the same rows, held as dictionaries. Seconds
 are wall-clock, for 2 processes with their start; the ratio is of CPU seconds; both are medians of 3
 but for 2 processes. It asserts first that 2 processes give the rows of 1, and ends with the
-costliest families.
+stages and the costliest families.
 """
 
 import argparse
@@ -26,7 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ratio import print_ratio
 
-from hf_lore.mono.family import MOST_STEPS, families, load_family
+from hf_lore.mono.family import MOST_STEPS, Family, families, load_family
+from hf_lore.mono.gates import trajectory_defects
 from hf_lore.mono.rows import rows
 
 SEED, CHUNK, REPEATS = 0, 16, 3
@@ -99,21 +100,37 @@ def measure(instances: int) -> dict[str, float]:
     return {"rows": len(made), "one": one_cpu, "ratio": one_cpu / write_cpu}
 
 
-def slowest(instances: int = 20, shown: int = 5) -> None:
-    each = {}
+def stages(instances: int = 20, shown: int = 5) -> None:
+    """Prints where the time goes: by stage, then the costliest families."""
+    spent, each = dict.fromkeys(("draw", "trace", "gates", "rows"), 0.0), {}
+
+    def timed(stage: str, function: Callable[..., T], *arguments: object) -> T:
+        cpu = time.process_time()
+        found = function(*arguments)
+        spent[stage] += time.process_time() - cpu
+        return found
+
+    def made(family: Family, index: int) -> None:
+        for attempt in itertools.count():
+            setup = timed("draw", family.module.draw, family._rng(SEED, index, attempt))
+            answers, _, idle = timed("trace", family.trace, setup)
+            if not (idle or timed("gates", trajectory_defects, answers, family.answer_type)):
+                break
+        instance = family.instance(SEED, index)
+        assert instance.setup == setup
+        timed("rows", lambda: list(rows(family, instance, range(1, MOST_STEPS + 1))))
+
     for family in families():
         family.instance(SEED, 0)
-        cpu = time.process_time()
+        before = sum(spent.values())
         for index in range(1, instances + 1):
-            family.instance(SEED, index)
-        each[family.name] = 1e3 * (time.process_time() - cpu) / instances
-    ranked = sorted(each.items(), key=lambda item: -item[1])
-    total = sum(each.values())
-    print(
-        f"\nInstances: {total / len(each):.2f} ms each in the mean of {len(each)} families; most:"
-    )
-    for name, ms in ranked[:shown]:
-        print(f"- {name}: {ms:.1f} ms, {100 * ms / total:.0f}% of all")
+            made(family, index)
+        each[family.name] = sum(spent.values()) - before
+    total, n_rows = sum(each.values()), instances * len(each) * MOST_STEPS
+    parts = ", ".join(f"{stage} {1e6 * s / n_rows:.1f}" for stage, s in spent.items())
+    print(f"\nOf {1e6 * total / n_rows:.1f} µs of CPU a row: {parts}. Families that take most:")
+    for name, seconds in sorted(each.items(), key=lambda item: -item[1])[:shown]:
+        print(f"- {name}: {1e3 * seconds / instances:.1f} ms an instance, {seconds / total:.0%}")
 
 
 def main() -> None:
@@ -142,7 +159,7 @@ def main() -> None:
     largest = found[-1]
     what = f"LORE-Mono, {largest['rows']:,} questions, CPU time"
     print_ratio(what, "writing the same rows to Parquet", largest["ratio"], at_most=3)
-    slowest()
+    stages()
 
 
 if __name__ == "__main__":

@@ -10,15 +10,18 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from hf_lore.demo import QUICK, run_demo
+from hf_lore.demo import QUICK, _composites, _evaluate, _report, run_demo
 from hf_lore.errors import MissingExtraError
 from hf_lore.run import Run
 from hf_lore.sampling.store import SampleStore
+from hf_lore.scoring import score
+from hf_lore.tiny import tiny_path
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = [sys.executable, "-m", "hf_lore.cli", "demo", "--quick", "--out"]
@@ -102,15 +105,21 @@ def test_running_again_costs_seconds(undisturbed):
 
 
 @pytest.mark.slow
-def test_the_report_follows_the_scores(undisturbed):
-    """Scored again, by another version's rules say: the page is made again, with the same words."""
-    out, _ = undisturbed
-    page = out / "report.html"
-    before, made = page.read_bytes(), page.stat().st_mtime_ns
-    (out / "eval" / "base" / "laws.json").unlink()
-    finish(start([*DEMO, str(out)]))
+def test_the_report_is_made_again_only_after_new_scores(tmp_path):
+    settings = replace(QUICK, train_composites=1, eval_composites=3, eval_samples=2)
+    _, held_out = _composites(settings)
+    for name in ("base", "sft_compo"):
+        _evaluate(tmp_path / "eval" / name, held_out, str(tiny_path()), name, settings)
+    page = _report(tmp_path, ["base", "sft_compo"])
+    text, made = page.read_bytes(), page.stat().st_mtime_ns
+    assert b"base" in text
+    assert b"sft_compo" in text
+    assert _report(tmp_path, ["base", "sft_compo"]) == page
+    assert page.stat().st_mtime_ns == made
+    score(Run.open(tmp_path / "eval" / "base"))
+    _report(tmp_path, ["base", "sft_compo"])
     assert page.stat().st_mtime_ns > made
-    assert page.read_bytes() == before
+    assert page.read_bytes() == text
 
 
 def test_a_missing_package_of_the_extra_is_told_first(tmp_path, monkeypatch):
