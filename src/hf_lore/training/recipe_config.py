@@ -85,6 +85,9 @@ class LawEval:
     law_batch_size: int = dataclasses.field(
         default=64, metadata={"help": "Draws decoded at once on each process."}
     )
+    law_continuous_batching: bool = dataclasses.field(
+        default=False, metadata={"help": "Decode by transformers' continuous batching."}
+    )
 
 
 @dataclasses.dataclass

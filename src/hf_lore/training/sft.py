@@ -141,4 +141,5 @@ def _law_callback(trainer: "SFTTrainer", law: "LawEval", seed: int) -> "Composit
             temperature=law.law_temperature, max_new_tokens=law.law_max_new_tokens, seed=seed
         ),
         batch_size=law.law_batch_size,
+        continuous_batching=law.law_continuous_batching,
     )
