@@ -18,6 +18,7 @@ COLUMNS = {
     "its floor": "log_accuracy_floor",
     "ρ(N, C)": "rho_compute",
     "ρ(N, log A)": "rho_log_accuracy",
+    "accuracy x1, x2": "accuracy_parts",
     "accuracy x12": "accuracy_composed",
     "longer parts": "accuracy_longer",
     "more parts": "accuracy_more_parts",
