@@ -89,8 +89,9 @@ def score_columns(n: int) -> dict[str, float]:
 
 def score_blocks(n: int) -> dict[str, float]:
     """The same draws put into `CompositeColumns` a block at a time, as `scoring.score` does."""
-    from hf_lore.laws import Draws
-    from hf_lore.scoring.columns import CompositeColumns, score_columns, score_zero_rules
+    from hf_lore.laws import Draws, zero_rule_sensitivity
+    from hf_lore.laws.columns import CompositeColumns
+    from hf_lore.laws.compositionality import score_columns
 
     rng = np.random.default_rng(0)
     score_columns(CompositeColumns(2, 3))
@@ -104,7 +105,7 @@ def score_blocks(n: int) -> dict[str, float]:
         seconds += time.process_time() - clock
     clock = time.process_time()
     found = score_columns(columns)
-    score_zero_rules(columns)
+    zero_rule_sensitivity(columns)
     seconds += time.process_time() - clock
     return {"seconds": seconds, "peak": peak_mb() - before, "nmad": found.nmad_compute.value}
 

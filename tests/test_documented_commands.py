@@ -52,6 +52,7 @@ def place(tmp_path_factory):
             "--name org/model": "--name tiny",
             "-k 8": "-k 4",
             "--limit 1000": "--limit 10",
+            "demo --study": "demo --study --quick --seeds 1 --out study",
             "--instances 100": "--instances 2",
             "--questions lore-compo": "--questions small",
             "--run bench/r1/compo": "--run bench/tiny/compo",

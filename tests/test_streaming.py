@@ -9,13 +9,14 @@ import pytest
 from hf_lore.compo import build_composites
 from hf_lore.errors import ConfigError, RunMismatchError
 from hf_lore.laws import Draws, score_compositionality, zero_rule_sensitivity
+from hf_lore.laws.columns import CompositeColumns
+from hf_lore.laws.compositionality import score_columns
 from hf_lore.question_table import each_item, read_items, summarise
 from hf_lore.questions import Question, content_hash
 from hf_lore.run import Run
 from hf_lore.sampling.sample import SamplingParams
 from hf_lore.sampling.store import SampleStore
 from hf_lore.scoring import load_scores, read_draws, score
-from hf_lore.scoring.columns import CompositeColumns, score_columns, score_zero_rules
 from hf_lore.selection import CompoSelector, Selection, select_composites
 from hf_lore.sft import SFT_CONFIGS, build_sft_splits
 from hf_lore.stages import candidates_of, sample, select, split_files, start_run, verify
@@ -158,9 +159,9 @@ def test_columns_put_in_blocks_score_as_the_draws_do(seed):
     assert json.dumps([s.to_json() for s in score_columns(columns)]) == json.dumps(
         [s.to_json() for s in score_compositionality(draws)]
     )
-    assert json.dumps({r: s.to_json() for r, s in score_zero_rules(columns).items()}) == json.dumps(
-        {r: s.to_json() for r, s in zero_rule_sensitivity(draws).items()}
-    )
+    assert json.dumps(
+        {r: s.to_json() for r, s in zero_rule_sensitivity(columns).items()}
+    ) == json.dumps({r: s.to_json() for r, s in zero_rule_sensitivity(draws).items()})
 
 
 def test_no_stage_asks_for_all_of_anything(run, tokenizer, monkeypatch):  # noqa: F811

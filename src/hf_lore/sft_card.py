@@ -1,7 +1,11 @@
 """The text of an SFT dataset's card, filled from the run that made it and from nothing else."""
 
+from array import array
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import groupby
+from operator import itemgetter
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -61,34 +65,30 @@ def length_table(configs: "Mapping[str, Dataset]") -> str:
 
     Bins double: 0, 1, 2 to 3, 4 to 7, … The last row is the median gap of a composite.
     """
-    columns: dict[str, list[int]] = {}
-    gaps: dict[str, list[int]] = {}
+    counts: dict[str, Counter[int]] = {}
+    gaps: dict[str, array[int]] = {}
     for config, rows in configs.items():
-        by_composite: dict[str, int] = {}
-        parts = columns.setdefault(f"{config}, parts", [])
-        composed = columns.setdefault(f"{config}, composed", [])
         names = ("composite_id", "role", "reasoning_tokens")
-        for composite, role, tokens in zip(*(rows[name] for name in names), strict=True):
-            is_composed = role == "composed"
-            (composed if is_composed else parts).append(tokens)
-            signed = -tokens if is_composed else tokens
-            by_composite[composite] = by_composite.get(composite, 0) + signed
-        gaps[config] = list(by_composite.values())
-    counts = {c: _counts(values) for c, values in columns.items()}
+        gaps[config] = array("q")
+        for role in ("parts", "composed"):
+            counts[f"{config}, {role}"] = Counter()
+        # A composite's rows follow one another, so one number each is all that must be held.
+        columns = zip(*(rows[name] for name in names), strict=True)
+        for _, found in groupby(columns, key=itemgetter(0)):
+            gap = 0
+            for _, role, tokens in found:
+                is_composed = role == "composed"
+                name = f"{config}, {'composed' if is_composed else 'parts'}"
+                counts[name][tokens.bit_length()] += 1
+                gap += -tokens if is_composed else tokens
+            gaps[config].append(gap)
     bins = [b for found in counts.values() for b in found]
-    lines = [f"| reasoning tokens | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines = [f"| reasoning tokens | {' | '.join(counts)} |", "|---" * (len(counts) + 1) + "|"]
     for b in range(min(bins, default=0), max(bins, default=0) + 1):
-        cells = [str(counts[c].get(b, 0)) for c in columns]
+        cells = [str(counts[c].get(b, 0)) for c in counts]
         lines.append(f"| {_bin_name(b)} | {' | '.join(cells)} |")
     medians = [f"{median(values):g} | " if values else "– | " for values in gaps.values()]
     return "\n".join([*lines, f"| median gap | {' | '.join(medians).rstrip()}"])
-
-
-def _counts(values: list[int]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for value in values:
-        found[value.bit_length()] = found.get(value.bit_length(), 0) + 1
-    return found
 
 
 def _bin_name(bits: int) -> str:

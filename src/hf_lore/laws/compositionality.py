@@ -14,20 +14,23 @@ import numpy as np
 from .accuracy import ZERO_RULES, ZeroRule, log_accuracy
 from .accuracy_floor import log_accuracy_floor
 from .bootstrap import ratio_contrast
+from .columns import CompositeColumns
 from .deviation import Floats, proportional_slope
 from .draws import Draws, compute_sums
-from .floor import noise_floor
-from .limit import limit_score
+from .limit import floor_of, limit_of
 from .score import LawScore
 
 __all__ = [
     "CompositionalityScores",
     "length_deciles",
     "score_by_group",
+    "score_columns",
     "score_compositionality",
     "zero_rule_sensitivity",
 ]
 
+_NO_TOKENS = "the parts were answered without any reasoning token"
+_NEVER_WRONG = "no part was ever answered wrong, so there is no log accuracy to compose"
 _ONE_DRAW = "one draw a question shows no spread, so the noise floor is unknown; draw K >= 2"
 
 
@@ -81,7 +84,7 @@ class CompositionalityScores:
 class _Scorer:
     """What all scores of one call share."""
 
-    draws: Draws
+    columns: CompositeColumns
     level: float
     bootstrap: int
     seed: int
@@ -126,9 +129,9 @@ class _Scorer:
             ci_high=min(high, estimate.ci_high) if not math.isnan(estimate.ci_high) else math.nan,
             ci_level=self.level,
             n=int(known.sum()),
-            k=self.draws.k,
+            k=self.columns.k,
             noise_floor=noise_floor,
-            truncated=int(self.draws.truncated.sum()),
+            truncated=int(self.columns.truncated.sum()),
             excluded=int((~known).sum()),
             reason="; ".join(reasons) or None,
         )
@@ -172,44 +175,47 @@ def score_compositionality(
 
     Source: arXiv 2512.17901, section 3.2, for nMAD.
     """
-    scorer = _Scorer(draws, level, bootstrap, seed)
-    no_tokens = "the parts were answered without any reasoning token"
-    never_wrong = "no part was ever answered wrong, so there is no log accuracy to compose"
+    columns = CompositeColumns.of(draws)
+    return score_columns(columns, zero=zero, level=level, bootstrap=bootstrap, seed=seed)
 
-    def compute(tokens: Floats, suffix: str = "") -> tuple[LawScore, LawScore]:
-        floor = noise_floor(tokens)
-        both = scorer.deviations(f"compute{suffix}", *compute_sums(tokens), floor, no_tokens)
+
+def score_columns(
+    columns: CompositeColumns,
+    *,
+    zero: ZeroRule = "half",
+    level: float = 0.95,
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> CompositionalityScores:
+    """`score_compositionality` of the draws that the columns were made of; see there."""
+    scorer = _Scorer(columns, level, bootstrap, seed)
+
+    def compute(triple: Floats, suffix: str = "") -> tuple[LawScore, LawScore]:
+        parts_sum, composed, expected = triple.T
+        floor = floor_of(parts_sum, expected)
+        both = scorer.deviations(f"compute{suffix}", parts_sum, composed, floor, _NO_TOKENS)
         return both[0], _renamed(both[1], f"signed_deviation{suffix}")
 
-    def log_acc(with_truncated: bool, suffix: str = "") -> tuple[LawScore, LawScore]:
-        right, total = draws.counts(with_truncated=with_truncated)
-        logs = log_accuracy(right, total, zero)
-        floor = log_accuracy_floor(right, total, zero, seed)
-        return scorer.deviations(
-            f"log_accuracy{suffix}", logs[:, :-1].sum(axis=1), logs[:, -1], floor, never_wrong
-        )
-
-    tokens = draws.tokens
-    parts_sum, composed = compute_sums(tokens)
-    nmad_compute, signed = compute(tokens)
-    nmad_log, signed_log = log_acc(True)
+    closed = columns.closed
+    parts_sum, composed, _ = (np.ascontiguousarray(column) for column in closed.T)
+    nmad_compute, signed = compute(closed)
+    nmad_log, signed_log = _log_accuracy(scorer, zero)
     nmad_filled = _renamed(nmad_compute, "nmad_compute_with_truncated")
     signed_filled = _renamed(signed, "signed_deviation_with_truncated")
     nmad_log_closed = _renamed(nmad_log, "nmad_log_accuracy_without_truncated")
-    if draws.truncated.any():
-        nmad_log_closed = log_acc(False, "_without_truncated")[0]
-        if draws.cut_tokens is None:
+    if columns.truncated.any():
+        nmad_log_closed = _log_accuracy(scorer, zero, with_truncated=False)[0]
+        if columns.knows_cuts:
+            nmad_filled, signed_filled = compute(columns.filled, "_with_truncated")
+        else:
             why = "the lengths at which draws were cut were not given"
             nmad_filled, signed_filled = (_undefined(s, why) for s in (nmad_filled, signed_filled))
-        else:
-            nmad_filled, signed_filled = compute(draws.with_truncated(), "_with_truncated")
-    nmad_closed = _renamed(nmad_compute, "nmad_compute_without_empty")
-    if (tokens == 0).any():
-        nmad_closed = compute(np.where(tokens > 0, tokens, np.nan), "_without_empty")[0]
-    right, total = draws.counts()
+    nmad_nonempty = _renamed(nmad_compute, "nmad_compute_without_empty")
+    if columns.empty.any():
+        nmad_nonempty = compute(columns.nonempty, "_without_empty")[0]
+    right, total = columns.counts()
     accuracy = right / np.where(total > 0, total, np.nan)
-    ones = np.ones(draws.n)
-    present = (~np.isnan(draws.correct)).sum(axis=(1, 2)).astype(np.float64)
+    ones, present = np.ones(len(total)), total.sum(axis=1)
 
     def share(name: str, flagged: Floats) -> LawScore:
         return scorer.ratio(
@@ -221,21 +227,21 @@ def score_compositionality(
 
     return CompositionalityScores(
         nmad_compute=nmad_compute,
-        nmad_compute_limit=limit_score(draws, level=level, bootstrap=bootstrap, seed=seed),
+        nmad_compute_limit=limit_of(columns, level=level, bootstrap=bootstrap, seed=seed),
         signed_deviation=signed,
         slope=scorer.ratio(
             "slope",
             parts_sum * composed,
             parts_sum**2,
             unit="tokens/token",
-            undefined=no_tokens,
+            undefined=_NO_TOKENS,
         ),
         r_squared=_r_squared(scorer, parts_sum, composed),
         nmad_log_accuracy=nmad_log,
         signed_log_accuracy=signed_log,
         nmad_compute_with_truncated=nmad_filled,
         signed_deviation_with_truncated=signed_filled,
-        nmad_compute_without_empty=nmad_closed,
+        nmad_compute_without_empty=nmad_nonempty,
         nmad_log_accuracy_without_truncated=nmad_log_closed,
         accuracy_parts=mean("accuracy_parts", accuracy[:, :-1].mean(axis=1), high=1.0),
         accuracy_composed=mean("accuracy_composed", accuracy[:, -1], high=1.0),
@@ -246,8 +252,22 @@ def score_compositionality(
         tokens_composed=mean(
             "tokens_composed", np.where(np.isnan(parts_sum), np.nan, composed), "tokens"
         ),
-        truncated_share=share("truncated_share", draws.truncated.sum(axis=(1, 2)) * 1.0),
-        empty_share=share("empty_share", (tokens == 0).sum(axis=(1, 2)) * 1.0),
+        truncated_share=share(
+            "truncated_share", np.asarray(columns.truncated.sum(axis=1), dtype=np.float64)
+        ),
+        empty_share=share("empty_share", columns.empty.astype(np.float64)),
+    )
+
+
+def _log_accuracy(
+    scorer: _Scorer, zero: ZeroRule, *, with_truncated: bool = True
+) -> tuple[LawScore, LawScore]:
+    right, total = scorer.columns.counts(with_truncated=with_truncated)
+    logs = log_accuracy(right, total, zero)
+    floor = log_accuracy_floor(right, total, zero, scorer.seed)
+    suffix = "" if with_truncated else "_without_truncated"
+    return scorer.deviations(
+        f"log_accuracy{suffix}", logs[:, :-1].sum(axis=1), logs[:, -1], floor, _NEVER_WRONG
     )
 
 
@@ -270,19 +290,20 @@ def _r_squared(scorer: _Scorer, parts_sum: Floats, composed: Floats) -> LawScore
         value,
         ci_level=scorer.level,
         n=int(known.sum()),
-        k=scorer.draws.k,
-        truncated=int(scorer.draws.truncated.sum()),
+        k=scorer.columns.k,
+        truncated=int(scorer.columns.truncated.sum()),
         excluded=int((~known).sum()),
         reason=why,
     )
 
 
-def zero_rule_sensitivity(draws: Draws, seed: int = 0) -> dict[ZeroRule, LawScore]:
+def zero_rule_sensitivity(
+    draws: Draws | CompositeColumns, seed: int = 0
+) -> dict[ZeroRule, LawScore]:
     """`nmad_log_accuracy` under each of `ZERO_RULES`: how much the score owes to the rule."""
-    return {
-        rule: score_compositionality(draws, zero=rule, seed=seed).nmad_log_accuracy
-        for rule in ZERO_RULES
-    }
+    columns = CompositeColumns.of(draws) if isinstance(draws, Draws) else draws
+    scorer = _Scorer(columns, 0.95, 1000, seed)
+    return {rule: _log_accuracy(scorer, rule)[0] for rule in ZERO_RULES}
 
 
 def length_deciles(draws: Draws) -> list[str]:

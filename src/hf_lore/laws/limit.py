@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from .bootstrap import ratio_contrast
-from .deviation import Flags, Floats, nmad
+from .columns import CompositeColumns
+from .deviation import Flags, Floats, nmad, ratio
 from .draws import Draws, compute_sums
-from .floor import expected_deviations, noise_floor
+from .floor import expected_deviations
 from .score import LawScore
 
 __all__ = ["limit_score", "nmad_limit"]
@@ -62,19 +63,27 @@ def limit_score(
     The interval is taken on nMAD² − floor² and then rooted. Where the deviations are far from
     normal it covers the truth far less often than its level says: the reason always warns.
     """
-    columns, scale, known = squared_terms(draws.tokens)
+    return limit_of(CompositeColumns.of(draws), level=level, bootstrap=bootstrap, seed=seed)
+
+
+def limit_of(
+    columns: CompositeColumns, *, level: float = 0.95, bootstrap: int = 1000, seed: int = 0
+) -> LawScore:
+    """`limit_score` of the draws that the columns were made of; see there."""
+    closed = columns.closed
+    known = ~np.isnan(closed.sum(axis=1))
+    parts_sum, composed, expected = closed[known].T
     value = low = high = math.nan
     reason: str | None = None
     if not known.any():
         reason = "no composite has two closed draws of each of its questions; draw K >= 2"
-    elif not scale[known].sum() > 0:
+    elif not parts_sum.sum() > 0:
         reason = "the parts were answered without any reasoning token"
     else:
-        some = draws.tokens[known]
-        value = nmad_limit(nmad(*compute_sums(some)), noise_floor(some))
+        value = nmad_limit(nmad(parts_sum, composed), floor_of(parts_sum, expected))
         estimate = ratio_contrast(
-            columns[known],
-            scale[known],
+            np.stack([np.abs(composed - parts_sum), expected], axis=1),
+            np.stack([parts_sum, parts_sum], axis=1),
             difference_of_squares,
             level=level,
             draws=bootstrap,
@@ -93,11 +102,17 @@ def limit_score(
         ci_high=high,
         ci_level=level,
         n=int(known.sum()),
-        k=draws.k,
-        truncated=int(draws.truncated.sum()),
+        k=columns.k,
+        truncated=int(columns.truncated.sum()),
         excluded=int((~known).sum()),
         reason=reason,
     )
+
+
+def floor_of(parts_sum: Floats, expected: Floats) -> float:
+    """`noise_floor` of ΣC and E|C12 − ΣC| of each composite, shape `[n]` each."""
+    keep = ~np.isnan(expected)
+    return ratio(expected[keep].sum(), parts_sum[keep].sum())
 
 
 def _root(square: float) -> float:

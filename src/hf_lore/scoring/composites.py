@@ -12,10 +12,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..laws import LawScore, log_accuracy, score_monotonicity
+from ..laws import LawScore, log_accuracy, score_monotonicity, zero_rule_sensitivity
+from ..laws.columns import CompositeColumns
+from ..laws.compositionality import score_columns
 from ..questions import Composite
 from ..run import Run
-from .columns import CompositeColumns, score_columns, score_zero_rules
 from .draws import each_draw_block
 
 __all__ = ["Point", "Points", "RunScores", "load_scores", "score"]
@@ -182,7 +183,7 @@ def score(run: Run) -> RunScores:
                 axis=1,
             ),
         ),
-        zero_rules={str(rule): found for rule, found in score_zero_rules(columns).items()},
+        zero_rules={str(rule): found for rule, found in zero_rule_sensitivity(columns).items()},
     )
     run.write_text(run.laws, found.json_pieces())
     return found
