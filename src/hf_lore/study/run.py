@@ -49,6 +49,8 @@ def run_study(out: Path, study: Study, *, workers: int = 1, until: float | None 
     """
     _check_same(out, study.sizes)
     groups = study.groups()
+    models = sum(len(g.setting.arms) for g in groups)
+    sys.stderr.write(f"{models} models in {len(groups)} groups; what is done is not done again\n")
     failures = []
     # Spawned, so that every process starts with one thread and no state of this one.
     context = multiprocessing.get_context("spawn")
