@@ -37,9 +37,9 @@ FACTORS = {
     Setting("k4", BOTH, samples=4): 3,
     Setting("k16", BOTH, samples=16): 3,
     Setting("n50", BOTH, composites=50): 3,
-    Setting("n500", BOTH, composites=500): 3,
     Setting("m3", BOTH, parts=3): 3,
     Setting("m4", BOTH, parts=4): 3,
+    Setting("n500", BOTH, composites=500): 3,
     Setting("n1500", BOTH, composites=1500): 1,
 }
 AXES: dict[str, dict[float, str]] = {
@@ -136,14 +136,20 @@ def main() -> None:
         return
     found = patients(options.out, options.patients, options.workers)
     centre = {CENTRE: options.seeds}
-    others = [] if options.centre_only else [{WAYS_SETTING: WAYS_SEEDS}, *by_seed(FACTORS)]
+    ways = {WAYS_SETTING: WAYS_SEEDS}
     if options.rows:
-        whole = Study(found, {**centre, WAYS_SETTING: WAYS_SEEDS, **FACTORS})
+        whole = Study(found, {**centre, **ways, **FACTORS})
         write_rows(options.rows, read_results(options.out, whole))
         return
+    studies = [Study(found, centre)]
+    if not options.centre_only:
+        # The patient that ships first: the others' DPO and GRPO wait until every factor has a seed.
+        first, *rest = by_seed(FACTORS)
+        studies += [Study({"patient0": found["patient0"]}, ways), Study(found, first)]
+        studies += [Study(found, settings) for settings in (ways, *rest)]
     until = None if options.minutes is None else time.time() + 60 * options.minutes
-    for settings in (centre, *others):
-        run_study(options.out, Study(found, settings), workers=options.workers, until=until)
+    for study in studies:
+        run_study(options.out, study, workers=options.workers, until=until)
 
 
 if __name__ == "__main__":
