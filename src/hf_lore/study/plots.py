@@ -84,7 +84,9 @@ def plot_factors(
         factors: axis label → value of the factor → setting.
     """
     canvas, axes = _canvas(len(_FACTOR_PANELS), len(factors), (11.5, 8.0))
-    for column, (label, settings) in enumerate(factors.items()):
+    drawn = {r.setting for r in results}
+    for column, (label, named) in enumerate(factors.items()):
+        settings = {x: s for x, s in named.items() if s in drawn}
         for row, (title, score) in enumerate(_FACTOR_PANELS.items()):
             axis = axes[row, column]
             for shift, arm in enumerate(("sft_compo", "sft_control")):
@@ -97,7 +99,7 @@ def plot_factors(
                 for x, e in zip(xs, found.values(), strict=True):
                     axis.plot([x, x], [e.seeds_low, e.seeds_high], color=_COLOURS[arm], alpha=0.6)
             axis.set_xticks(range(len(settings)), [f"{x:g}" for x in settings])
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1 if score.startswith("accuracy") else None)
             axis.grid(alpha=0.3, lw=0.6)
             if column == 0:
                 axis.set_ylabel(title)
