@@ -88,14 +88,15 @@ def test_readme(place):
     found = commands("README.md")
     verbs = [shlex.split(c)[1] for c in found]
     assert verbs == [
-        "build", "sample", "verify", "select", "laws", "sample", "sample", "probe", "build",
+        "demo", "build", "sample", "verify", "select", "laws", "sample", "sample", "probe", "build",
     ]  # fmt: skip
     out = [run(place, command) for command in found]
     folder, _ = place
-    assert "selected" in out[3]
-    assert "nmad" in out[4].lower()
+    assert "| sft_compo |" in out[0]
+    assert "selected" in out[4]
+    assert "nmad" in out[5].lower()
     assert (folder / "runs" / "r1" / "dataset" / "sft_compo").is_dir()
-    assert all("0 refused" in text for text in (out[1], out[5], out[6]))
+    assert all("0 refused" in text for text in (out[2], out[6], out[7]))
 
 
 def test_lore_mono(place):
