@@ -139,3 +139,13 @@ def test_last_checkpoint_passes_over_a_torn_one(tmp_path):
     assert last_checkpoint(str(tmp_path / "fresh"), "true") is None
     with pytest.raises(ConfigError, match="not a whole checkpoint"):
         last_checkpoint(str(tmp_path), str(tmp_path / "checkpoint-15"))
+
+
+def test_two_folders_alike_in_name_and_size_are_two_datasets(tmp_path):
+    rows = make_rows(make_tokenizer(), composites=2)
+    for name, key in (("a", "first!"), ("b", "second")):
+        named = [dict(row, sample_key=key) for row in rows]
+        write_sft_folder(tmp_path / name / "rows", named)
+    for name, key in (("a", "first!"), ("b", "second")):
+        found = load_rows(str(tmp_path / name / "rows"), "sft_compo")
+        assert set(found["sample_key"]) == {key}

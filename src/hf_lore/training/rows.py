@@ -5,6 +5,7 @@ spoil them silently is refused here instead: another tokenizer, a second BOS, a 
 that would be cut. Lengths are in tokens, prompt and completion together.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -79,13 +80,27 @@ def load_rows(
             "directory with a built dataset nor a dataset folder; fix: run `hf-lore select` first"
         )
     try:
-        return load_dataset(source, config, split=split, revision=revision)
+        cache = _cache_of(Path(source)) if Path(source).is_dir() else None
+        return load_dataset(source, config, split=split, revision=revision, cache_dir=cache)
     except (DatasetNotFoundError, FileNotFoundError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"cannot load split {split!r} of config {config!r} from {source}: {reason}; fix: check "
             "dataset_name, dataset_config and dataset_split"
         ) from error
+
+
+def _cache_of(folder: Path) -> str:
+    """A cache of this folder's own: datasets takes folders of equal names and sizes for the same,
+    and would train on the rows of another run."""
+    import datasets
+
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.parquet")):
+        digest.update(str(file.relative_to(folder)).encode())
+        with file.open("rb") as rows:
+            digest.update(hashlib.file_digest(rows, "sha256").digest())
+    return str(Path(datasets.config.HF_DATASETS_CACHE) / f"hf-lore-{digest.hexdigest()[:16]}")
 
 
 def training_rows(
